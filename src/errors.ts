@@ -1,0 +1,77 @@
+/**
+ * The one error catalogue: a typed code gives the HTTP status, OpenAI's error `type`, and a title.
+ * Every layer throws through `fail`; nothing here imports anything, so every layer may import it.
+ * `docs/errors.md` lists the same codes; `test/errors.test.ts` compares the two.
+ */
+
+export const catalogue = {
+  BAD_REQUEST: [400, 'invalid_request_error', 'The request is not valid'],
+  INVALID_JSON: [400, 'invalid_request_error', 'The body is not JSON'],
+  ATTRIBUTE_UNKNOWN: [400, 'invalid_request_error', 'The model has no such attribute'],
+  ATTRIBUTE_OUT_OF_RANGE: [400, 'invalid_request_error', 'The attribute value is out of range'],
+  CONTEXT_TOO_LONG: [400, 'invalid_request_error', 'The prompt does not fit the context'],
+  MODEL_NOT_FOUND: [404, 'invalid_request_error', 'No such model'],
+  MODEL_NOT_GENERATIVE: [400, 'invalid_request_error', 'The model does not generate text'],
+  MODEL_NOT_PREDICTIVE: [400, 'invalid_request_error', 'The model does not predict attributes'],
+  NOT_FOUND: [404, 'invalid_request_error', 'No such resource'],
+  METHOD_NOT_ALLOWED: [405, 'invalid_request_error', 'The route does not take this method'],
+  BODY_TOO_LARGE: [413, 'invalid_request_error', 'The body is too large'],
+  UNSUPPORTED_MEDIA_TYPE: [415, 'invalid_request_error', 'The content type is not supported'],
+  QUEUE_FULL: [429, 'rate_limit_error', 'Too many requests wait for this model'],
+  BAD_ARGUMENT: [400, 'invalid_request_error', 'A command line argument is not valid'],
+  BAD_FILE: [400, 'invalid_request_error', 'A file is not valid'],
+  BAD_CHECKPOINT: [400, 'invalid_request_error', 'A checkpoint is not valid'],
+  BAD_TOKENIZER: [400, 'invalid_request_error', 'A tokenizer file is not valid'],
+  BAD_TEMPLATE: [400, 'invalid_request_error', 'A chat template is not valid'],
+  BAD_RECORD: [400, 'invalid_request_error', 'A data row is not valid'],
+  ROW_TOO_LONG: [400, 'invalid_request_error', 'A training row is longer than the context'],
+  ARCHITECTURE_UNSUPPORTED: [400, 'invalid_request_error', 'The architecture is not supported'],
+  DATASET_NOT_FOUND: [404, 'invalid_request_error', 'No such data set'],
+  ALREADY_EXISTS: [409, 'invalid_request_error', 'The name is taken'],
+  LOSS_NOT_FINITE: [500, 'server_error', 'The training loss is not a number'],
+  RUNTIME_UNAVAILABLE: [500, 'server_error', 'ONNX Runtime cannot be loaded here'],
+  RUNTIME_ERROR: [500, 'server_error', 'ONNX Runtime reported an error'],
+  ENGINE_CRASHED: [503, 'server_error', 'The engine process stopped and is being restarted'],
+  ENGINE_STARTING: [503, 'server_error', 'The model is being loaded'],
+  CANCELLED: [499, 'server_error', 'The request was cancelled'],
+  INTERNAL: [500, 'server_error', 'Something went wrong here'],
+} as const satisfies Record<string, readonly [status: number, type: string, title: string]>
+
+export type ErrorCode = keyof typeof catalogue
+
+/** An error with a catalogue code. `detail` says what was expected, what came, and where. */
+export class SteerError extends Error {
+  override readonly name = 'SteerError'
+  readonly code: ErrorCode
+  readonly detail: string
+  /** The request field or command line flag at fault, as OpenAI's `param`. */
+  readonly param: string | null
+
+  constructor(
+    code: ErrorCode,
+    detail: string,
+    options: { cause?: unknown; param?: string | null } = {},
+  ) {
+    super(`${catalogue[code][2]}: ${detail}`, { cause: options.cause })
+    this.code = code
+    this.detail = detail
+    this.param = options.param ?? null
+  }
+
+  get status(): number {
+    return catalogue[this.code][0]
+  }
+
+  get type(): string {
+    return catalogue[this.code][1]
+  }
+}
+
+/** Throws a `SteerError`. The return type lets callers write `x ?? fail(…)`. */
+export function fail(
+  code: ErrorCode,
+  detail: string,
+  options: { cause?: unknown; param?: string | null } = {},
+): never {
+  throw new SteerError(code, detail, options)
+}
