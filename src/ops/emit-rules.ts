@@ -1,0 +1,237 @@
+/** Every operator as ONNX nodes (opset 21 and com.microsoft 1). Plain data; `onnx/` makes the bytes. */
+import type { ElementType, Node, Value } from '../graph/graph.ts'
+import type { OpAttrs, OpType } from './op-attrs.ts'
+
+export type OnnxAttr =
+  | { readonly int: number }
+  | { readonly float: number }
+  | { readonly text: string }
+  | { readonly ints: readonly number[] }
+
+export interface OnnxNode {
+  readonly opType: string
+  readonly domain: string
+  readonly inputs: readonly string[]
+  readonly outputs: readonly string[]
+  readonly attrs: Readonly<Record<string, OnnxAttr>>
+}
+
+export interface Emitter {
+  /** Adds a node with one fresh output and returns its name. */
+  node(opType: string, inputs: readonly string[], attrs?: OnnxNode['attrs'], domain?: string): string
+  /** Adds a node with the given output names. */
+  nodeTo(
+    outputs: readonly string[],
+    opType: string,
+    inputs: readonly string[],
+    attrs?: OnnxNode['attrs'],
+    domain?: string,
+  ): void
+  fresh(): string
+  /** Name of an int64 constant: 1-D for an array, a scalar for a number. */
+  int64(value: number | readonly number[]): string
+  /** Name of a scalar constant of a float type. */
+  float(value: number, type: ElementType): string
+}
+
+export interface EmitArgs<K extends OpType> {
+  readonly e: Emitter
+  readonly node: Node
+  readonly attrs: OpAttrs[K]
+  /** Input and output names, '' where an optional input is absent. */
+  readonly i: readonly string[]
+  readonly o: readonly string[]
+}
+
+export type EmitRule<K extends OpType> = (args: EmitArgs<K>) => void
+
+const MS = 'com.microsoft'
+
+/** ONNX TensorProto.DataType numbers (onnx.proto). */
+export const elementTypeCodes: Readonly<Record<ElementType, number>> = {
+  float32: 1,
+  uint8: 2,
+  int32: 6,
+  int64: 7,
+  bool: 9,
+  float16: 10,
+  float64: 11,
+  bfloat16: 16,
+}
+
+const plain =
+  (opType: string): EmitRule<OpType> =>
+  ({ e, i, o }) =>
+    e.nodeTo(o, opType, i)
+
+const lastAxis =
+  (opType: string): EmitRule<OpType> =>
+  ({ e, i, o }) =>
+    e.nodeTo(o, opType, i, { axis: { int: -1 } })
+
+const reduce =
+  (opType: string): EmitRule<'ReduceSum' | 'ReduceMean' | 'ReduceMax'> =>
+  ({ e, i, o, attrs }) =>
+    e.nodeTo(o, opType, [i[0]!, e.int64([...attrs.axes])], { keepdims: { int: Number(attrs.keepdims) } })
+
+const input = (node: Node, index: number): Value => {
+  const value = node.inputs[index]
+  if (!value) throw new Error(`internal: ${node.op} lacks input ${index}`)
+  return value
+}
+
+const unsqueezeLast = (e: Emitter, name: string) => e.node('Unsqueeze', [name, e.int64([-1])])
+
+const emitMatMul: EmitRule<'MatMul'> = ({ e, node, i, o, attrs }) => {
+  const { transA = false, transB = false, alpha = 1 } = attrs
+  const flags = { transA: { int: Number(transA) }, transB: { int: Number(transB) }, alpha: { float: alpha } }
+  if (input(node, 0).shape.length === 2 && input(node, 1).shape.length === 2) {
+    e.nodeTo(o, 'Gemm', i, flags)
+  } else if (transA || transB || alpha !== 1) {
+    e.nodeTo(o, 'FusedMatMul', i, flags, MS)
+  } else {
+    e.nodeTo(o, 'MatMul', i)
+  }
+}
+
+const emitRmsNorm: EmitRule<'RmsNorm'> = ({ e, node, i, o, attrs }) => {
+  const x = input(node, 0)
+  if (x.type === 'float32') {
+    const norm = { axis: { int: -1 }, epsilon: { float: attrs.epsilon }, stash_type: { int: 1 } }
+    e.nodeTo(o, 'SimplifiedLayerNormalization', i, norm)
+    return
+  }
+  const mean = e.node('ReduceMean', [e.node('Mul', [i[0]!, i[0]!]), e.int64([-1])], { keepdims: { int: 1 } })
+  const root = e.node('Sqrt', [e.node('Add', [mean, e.float(attrs.epsilon, x.type)])])
+  e.nodeTo([o[1]!], 'Reciprocal', [root])
+  e.nodeTo([o[0]!], 'Mul', [e.node('Mul', [i[0]!, o[1]!]), i[1]!])
+}
+
+/** The fused kernel has no float64 form, so the gradient checks use the equation itself. */
+const emitRotary: EmitRule<'Rotary'> = ({ e, node, i, o }) => {
+  const [x, cos, sin] = i as [string, string, string]
+  if (input(node, 0).type === 'float32') {
+    e.nodeTo(o, 'RotaryEmbedding', [x, e.int64([0]), cos, sin], {}, MS)
+    return
+  }
+  const length = e.node('Gather', [e.node('Shape', [x]), e.int64([2])])
+  const rows = (cache: string) => e.node('Slice', [cache, e.int64([0]), length, e.int64([0])])
+  const [first, second] = [e.fresh(), e.fresh()]
+  e.nodeTo([first, second], 'Split', [x], { axis: { int: -1 }, num_outputs: { int: 2 } })
+  const [c, s] = [rows(cos), rows(sin)]
+  const low = e.node('Sub', [e.node('Mul', [first, c]), e.node('Mul', [second, s])])
+  const high = e.node('Add', [e.node('Mul', [second, c]), e.node('Mul', [first, s])])
+  e.nodeTo(o, 'Concat', [low, high], { axis: { int: -1 } })
+}
+
+const emitScatterAddRows: EmitRule<'ScatterAddRows'> = ({ e, node, i, o }) => {
+  const zeros = e.node('Expand', [e.float(0, input(node, 1).type), e.node('Shape', [i[2]!])])
+  const indices = e.node('Expand', [unsqueezeLast(e, i[0]!), e.node('Shape', [i[1]!])])
+  // ScatterElements, not ScatterND: the latter races on duplicate indices (ORT 1.30, CPU).
+  e.nodeTo(o, 'ScatterElements', [zeros, indices, i[1]!], { axis: { int: 0 }, reduction: { text: 'add' } })
+}
+
+const emitCrossEntropy: EmitRule<'CrossEntropy'> = ({ e, i, o }) => {
+  const [logits, targets, weights] = i as [string, string, string]
+  e.nodeTo([o[1]!], 'LogSoftmax', [logits], { axis: { int: -1 } })
+  const picked = e.node('GatherElements', [o[1]!, unsqueezeLast(e, targets)], { axis: { int: 1 } })
+  const flat = e.node('Squeeze', [picked, e.int64([-1])])
+  const sum = e.node('ReduceSum', [e.node('Mul', [flat, weights])], { keepdims: { int: 0 } })
+  e.nodeTo([o[0]!], 'Neg', [sum])
+}
+
+/** d logits = (softmax − onehot(target)) · w · dloss, by replacing one entry of each row. */
+const emitCrossEntropyGrad: EmitRule<'CrossEntropyGrad'> = ({ e, node, i, o }) => {
+  const [logp, targets, weights, dloss] = i as [string, string, string, string]
+  const p = e.node('Exp', [logp])
+  const at = unsqueezeLast(e, targets)
+  const picked = e.node('GatherElements', [p, at], { axis: { int: 1 } })
+  const less = e.node('Sub', [picked, e.float(1, input(node, 0).type)])
+  const minusOneHot = e.node('ScatterElements', [p, at, less], { axis: { int: 1 } })
+  const scale = unsqueezeLast(e, e.node('Mul', [weights, dloss]))
+  e.nodeTo(o, 'Mul', [minusOneHot, scale])
+}
+
+const emitGroupQueryAttention: EmitRule<'GroupQueryAttention'> = ({ e, i, o, attrs }) => {
+  const outputs = o.length === 3 ? o : [o[0]!, e.fresh(), e.fresh()]
+  e.nodeTo(
+    outputs,
+    'GroupQueryAttention',
+    i,
+    {
+      num_heads: { int: attrs.numHeads },
+      kv_num_heads: { int: attrs.kvHeads },
+      scale: { float: attrs.scale },
+      do_rotary: { int: Number(attrs.rotary) },
+      local_window_size: { int: attrs.window ?? -1 },
+    },
+    MS,
+  )
+}
+
+export const emitRules: { readonly [K in OpType]: EmitRule<K> } = {
+  Add: plain('Add'),
+  Sub: plain('Sub'),
+  Mul: plain('Mul'),
+  Div: plain('Div'),
+  Min: plain('Min'),
+  Max: plain('Max'),
+  Neg: plain('Neg'),
+  Exp: plain('Exp'),
+  Log: plain('Log'),
+  Sqrt: plain('Sqrt'),
+  Reciprocal: plain('Reciprocal'),
+  Sigmoid: plain('Sigmoid'),
+  Tanh: plain('Tanh'),
+  Silu: ({ e, node, i, o }) => {
+    if (input(node, 0).type === 'float32') e.nodeTo(o, 'QuickGelu', i, { alpha: { float: 1 } }, MS)
+    else e.nodeTo(o, 'Mul', [i[0]!, e.node('Sigmoid', i)])
+  },
+  Where: plain('Where'),
+  GreaterOrEqual: plain('GreaterOrEqual'),
+  Cast: ({ e, i, o, attrs }) => e.nodeTo(o, 'Cast', i, { to: { int: elementTypeCodes[attrs.to] } }),
+  MatMul: emitMatMul,
+  ReduceSum: reduce('ReduceSum'),
+  ReduceMean: reduce('ReduceMean'),
+  ReduceMax: reduce('ReduceMax'),
+  Softmax: lastAxis('Softmax'),
+  LogSoftmax: lastAxis('LogSoftmax'),
+  ArgMax: ({ e, i, o, attrs }) =>
+    e.nodeTo(o, 'ArgMax', i, { axis: { int: attrs.axis }, keepdims: { int: 0 } }),
+  Reshape: ({ e, i, o, attrs }) => e.nodeTo(o, 'Reshape', [i[0]!, e.int64([...attrs.shape])]),
+  ReshapeLike: ({ e, i, o }) => e.nodeTo(o, 'Reshape', [i[0]!, e.node('Shape', [i[1]!])]),
+  ExpandLike: ({ e, i, o }) => e.nodeTo(o, 'Expand', [i[0]!, e.node('Shape', [i[1]!])]),
+  Transpose: ({ e, i, o, attrs }) => e.nodeTo(o, 'Transpose', i, { perm: { ints: attrs.perm } }),
+  Concat: ({ e, i, o, attrs }) => e.nodeTo(o, 'Concat', i, { axis: { int: attrs.axis } }),
+  Slice: ({ e, i, o, attrs }) =>
+    e.nodeTo(o, 'Slice', [i[0]!, e.int64([attrs.start]), e.int64([attrs.end]), e.int64([attrs.axis])]),
+  PadLike: ({ e, node, i, o, attrs }) => {
+    const part = input(node, 0)
+    const size = Number(part.shape.at(attrs.axis))
+    const after = Number(input(node, 1).shape.at(attrs.axis)) - attrs.start - size
+    const pads = [e.int64([attrs.start, after]), e.float(0, part.type), e.int64([attrs.axis])]
+    e.nodeTo(o, 'Pad', [i[0]!, ...pads], { mode: { text: 'constant' } })
+  },
+  ArangeLike: ({ e, i, o, attrs }) => {
+    const size = e.node('Gather', [e.node('Shape', [i[0]!]), e.int64(attrs.axis)])
+    e.nodeTo(o, 'Range', [e.int64(0), size, e.int64(1)])
+  },
+  Gather: ({ e, i, o, attrs }) => e.nodeTo(o, 'Gather', i, { axis: { int: attrs.axis } }),
+  ScatterAddRows: emitScatterAddRows,
+  PickColumns: ({ e, i, o }) => {
+    const picked = e.node('GatherElements', [i[0]!, unsqueezeLast(e, i[1]!)], { axis: { int: 1 } })
+    e.nodeTo(o, 'Squeeze', [picked, e.int64([-1])])
+  },
+  UnpickColumns: ({ e, node, i, o }) => {
+    const zeros = e.node('Expand', [e.float(0, input(node, 0).type), e.node('Shape', [i[2]!])])
+    const inputs = [zeros, unsqueezeLast(e, i[1]!), unsqueezeLast(e, i[0]!)]
+    e.nodeTo(o, 'ScatterElements', inputs, { axis: { int: 1 } })
+  },
+  RmsNorm: emitRmsNorm,
+  Rotary: emitRotary,
+  RotaryAt: ({ e, i, o, attrs }) =>
+    e.nodeTo(o, 'RotaryEmbedding', i, { num_heads: { int: attrs.numHeads } }, MS),
+  CrossEntropy: emitCrossEntropy,
+  CrossEntropyGrad: emitCrossEntropyGrad,
+  GroupQueryAttention: emitGroupQueryAttention,
+}
