@@ -1,0 +1,18 @@
+/** What an architecture file provides, and the list of those there are. */
+import type { Value } from '../graph/graph.ts'
+import type { BlockContext } from './blocks/block-context.ts'
+import type { ModelConfig } from './model-config.ts'
+
+export interface Architecture {
+  /** Names in `config.json`'s `architectures`. */
+  readonly names: readonly string[]
+  /** ids [B, S] → hidden states [B, S, H] before the final norm. */
+  hidden(ctx: BlockContext, ids: Value): Value
+  finalNorm(ctx: BlockContext, x: Value): Value
+  /** Normed hidden states [..., H] → logits [..., V]. */
+  logits(ctx: BlockContext, x: Value): Value
+  /** Every tensor of the checkpoint: name → shape. */
+  weights(config: ModelConfig): Map<string, readonly number[]>
+  /** Names of the linear layers within `model.layers.i.`, which adapters may target. */
+  readonly linearLayers: readonly string[]
+}

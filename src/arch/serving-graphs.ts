@@ -1,0 +1,55 @@
+/** The graphs that serve: `decode` (prefill and decode with a KV cache) and `score` (attributes). */
+import type { Graph } from '../graph/graph.ts'
+import { createBuilder } from '../ops/builder.ts'
+import type { Checkpoint } from '../weights/checkpoint.ts'
+import { architectureOf } from './architectures.ts'
+import { cachedAttention, promptAttention } from './blocks/attention-cores.ts'
+import type { ModelConfig } from './model-config.ts'
+import { fileWeights } from './weights.ts'
+
+/**
+ * Inputs `input_ids` int64 [B,S], `seqlens_k` int32 [B] (row's total length − 1),
+ * `total_sequence_length` int32 [1], `logit_positions` int64 [P], the cache; outputs
+ * `logits` f32 [B,P,V] and the cache, which may be bound to the same memory.
+ */
+export function buildDecodeGraph(config: ModelConfig, checkpoint: Checkpoint): Graph {
+  const b = createBuilder('decode')
+  const architecture = architectureOf(config)
+  const ids = b.input('input_ids', 'int64', ['batch', 'sequence'])
+  const positions = b.input('logit_positions', 'int64', ['positions'])
+  const ctx = { b, config, weight: fileWeights(b, checkpoint), attention: cachedAttention(b, config, ids) }
+  const hidden = architecture.hidden(ctx, ids)
+  const selected = b.op('Gather', [hidden, positions], { axis: 1 })
+  b.output('logits', architecture.logits(ctx, architecture.finalNorm(ctx, selected)))
+  return b.build()
+}
+
+/**
+ * Inputs `input_ids` int64 [B,S] right-padded, `lengths` int32 [B]; output `scores` f32 [B,A]:
+ * one linear layer with bias on the last real token's normed hidden state.
+ */
+export function buildScoreGraph(
+  config: ModelConfig,
+  checkpoint: Checkpoint,
+  head: { readonly attributes: number; readonly weight: Float32Array; readonly bias: Float32Array },
+): Graph {
+  const b = createBuilder('score')
+  const architecture = architectureOf(config)
+  const ids = b.input('input_ids', 'int64', ['batch', 'sequence'])
+  const lengths = b.input('lengths', 'int32', ['batch'])
+  const attention = promptAttention(b, config, { ids, lengths })
+  const ctx = { b, config, weight: fileWeights(b, checkpoint), attention }
+  const hidden = architecture.hidden(ctx, ids)
+  // Row r's last token is entry r·S + length − 1 of the flattened rows.
+  const steps = b.op('ReduceMax', [b.op('ArangeLike', [ids], { axis: 1 })], { axes: [0], keepdims: true })
+  const S = b.op('Add', [steps, b.int64(1)], {})
+  const starts = b.op('Mul', [b.op('ArangeLike', [ids], { axis: 0 }), S], {})
+  const ends = b.op('Sub', [b.op('Cast', [lengths], { to: 'int64' }), b.int64(1)], {})
+  const flat = b.op('Reshape', [hidden], { shape: [-1, config.hiddenSize], dims: ['rows'] })
+  const last = b.op('Gather', [flat, b.op('Add', [starts, ends], {})], { axis: 0 })
+  const normed = architecture.finalNorm(ctx, last)
+  const weight = b.constant('head.weight', [head.attributes, config.hiddenSize], head.weight)
+  const bias = b.constant('head.bias', [head.attributes], head.bias)
+  b.output('scores', b.op('Add', [b.op('MatMul', [normed, weight], { transB: true }), bias], {}))
+  return b.build()
+}
