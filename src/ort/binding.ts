@@ -1,0 +1,205 @@
+/**
+ * Inputs and outputs of one session tied to memory: made once, run many times. Keeps every bound
+ * tensor's memory reachable, and refuses changes while a run uses it.
+ */
+import koffi from 'koffi'
+import { fail } from '../errors.ts'
+import { loadRuntime, type Pointer } from './library.ts'
+import { NativeHandle } from './native-handle.ts'
+import { check, read } from './status.ts'
+import { checkAttached, createValue, type Tensor, type TensorData } from './tensor.ts'
+import { copyValue, type ValueInfo } from './value-info.ts'
+
+/** A bound tensor with its memory, which must outlive the tensor's own dispose(). */
+interface Bound {
+  readonly tensor: Tensor
+  readonly data: TensorData
+}
+
+/** What a binding needs of its session. */
+export interface BindingOwner {
+  readonly handle: NativeHandle
+  readonly inputs: ReadonlyMap<string, ValueInfo>
+  readonly outputs: ReadonlyMap<string, ValueInfo>
+  /** Called once, when the binding is disposed. */
+  forget(binding: Binding): void
+}
+
+export class Binding {
+  readonly #owner: BindingOwner
+  readonly #handle: NativeHandle
+  readonly #inputs = new Map<string, Bound>()
+  /** In the order of ONNX Runtime's own list; null where it allocates the output. */
+  readonly #outputs = new Map<string, Bound | null>()
+  #running = false
+
+  /** Use `session.createBinding()`. */
+  constructor(owner: BindingOwner) {
+    const { api } = loadRuntime()
+    const session = owner.handle.pointer
+    this.#owner = owner
+    this.#handle = new NativeHandle(
+      'the binding',
+      read('creating a binding', (out) => api.createIoBinding(session, out)),
+      (pointer) => api.releaseIoBinding(pointer),
+    )
+  }
+
+  /** Ties an input to the tensor's memory: later runs see what is written there. */
+  bindInput(name: string, tensor: Tensor): void {
+    const pointer = this.#idlePointer()
+    checkType('input', this.#owner.inputs, name, tensor)
+    const data = tensor.data
+    const { api } = loadRuntime()
+    bindValue(name, tensor, data, (value) => api.bindInput(pointer, name, value))
+    this.#inputs.set(name, { tensor, data })
+  }
+
+  /**
+   * Ties an output to the tensor's memory, which may be an input's too (in place). The shape must
+   * be the one the run produces, otherwise the run fails.
+   */
+  bindOutput(name: string, tensor: Tensor): void {
+    const pointer = this.#idlePointer()
+    checkType('output', this.#owner.outputs, name, tensor)
+    const data = tensor.data
+    const { api } = loadRuntime()
+    bindValue(name, tensor, data, (value) => api.bindOutput(pointer, name, value))
+    this.#outputs.set(name, { tensor, data })
+  }
+
+  /** Lets ONNX Runtime allocate an output; `outputs()` gives a copy after the run. */
+  bindOutputToCpu(name: string): void {
+    const pointer = this.#idlePointer()
+    findInfo('output', this.#owner.outputs, name)
+    const { api, cpuMemory } = loadRuntime()
+    check(api.bindOutputToDevice(pointer, name, cpuMemory), `binding output "${name}"`)
+    this.#outputs.set(name, null)
+  }
+
+  /**
+   * The bound outputs by name: the bound tensor itself, or a copy of what ONNX Runtime allocated
+   * in the last run (absent when there was no run yet).
+   */
+  outputs(): Map<string, Tensor> {
+    const pointer = this.#idlePointer()
+    const result = new Map<string, Tensor>()
+    const hasAllocated = [...this.#outputs.values()].includes(null)
+    const values = hasAllocated ? boundValues(pointer) : []
+    const { api } = loadRuntime()
+    try {
+      let i = 0
+      for (const [name, bound] of this.#outputs) {
+        const value = values[i++]
+        if (bound) result.set(name, bound.tensor)
+        else if (value) result.set(name, copyValue(name, value))
+      }
+    } finally {
+      for (const value of values) api.releaseValue(value)
+    }
+    return result
+  }
+
+  /** Unties everything. */
+  clear(): void {
+    const pointer = this.#idlePointer()
+    const { api } = loadRuntime()
+    api.clearBoundInputs(pointer)
+    api.clearBoundOutputs(pointer)
+    this.#inputs.clear()
+    this.#outputs.clear()
+  }
+
+  /** A run in flight still ends, and the binding is released after it. */
+  dispose(): void {
+    if (this.#handle.disposed) return
+    this.#handle.dispose()
+    this.#owner.forget(this)
+    if (!this.#running) this.#letGo()
+  }
+
+  /**
+   * For the session: marks the binding as used by a run until `end` is called.
+   * Fails when it belongs to another session, is disposed, or is used by a run already.
+   */
+  beginRun(session: NativeHandle): { pointer: Pointer; end: () => void } {
+    if (session !== this.#owner.handle) {
+      fail('RUNTIME_ERROR', 'the binding belongs to another session')
+    }
+    const pointer = this.#idlePointer()
+    for (const [name, { data }] of this.#inputs) checkAttached(name, data)
+    for (const [name, bound] of this.#outputs) if (bound) checkAttached(name, bound.data)
+    const release = this.#handle.acquire()
+    this.#running = true
+    const end = () => {
+      this.#running = false
+      release()
+      if (this.#handle.disposed) this.#letGo()
+    }
+    return { pointer, end }
+  }
+
+  #idlePointer(): Pointer {
+    const pointer = this.#handle.pointer
+    if (this.#running) fail('RUNTIME_ERROR', 'the binding is used by a run that has not ended')
+    return pointer
+  }
+
+  #letGo(): void {
+    this.#inputs.clear()
+    this.#outputs.clear()
+  }
+}
+
+function findInfo(
+  side: 'input' | 'output',
+  infos: ReadonlyMap<string, ValueInfo>,
+  name: string,
+): ValueInfo {
+  const known = [...infos.keys()].join(', ')
+  return (
+    infos.get(name) ?? fail('RUNTIME_ERROR', `the model has no ${side} "${name}"; it has ${known}`)
+  )
+}
+
+function checkType(
+  side: 'input' | 'output',
+  infos: ReadonlyMap<string, ValueInfo>,
+  name: string,
+  tensor: Tensor,
+): void {
+  const { type } = findInfo(side, infos, name)
+  if (type !== tensor.type) {
+    fail(
+      'RUNTIME_ERROR',
+      `${side} "${name}": expected ${type ?? 'an unsupported type'}, the tensor is ${tensor.type}`,
+    )
+  }
+}
+
+/** The binding takes a reference of its own to the value, so ours goes at once. */
+function bindValue(
+  name: string,
+  tensor: Tensor,
+  data: TensorData,
+  bind: (value: Pointer) => Pointer | null,
+): void {
+  const value = createValue(name, tensor, data)
+  try {
+    check(bind(value), `binding "${name}"`)
+  } finally {
+    loadRuntime().api.releaseValue(value)
+  }
+}
+
+/** The values of all bound outputs, in binding order; the caller releases each. */
+function boundValues(binding: Pointer): Pointer[] {
+  const { api, allocator } = loadRuntime()
+  const list: [Pointer | null] = [null]
+  const count: [number | null] = [0]
+  check(api.getBoundOutputValues(binding, allocator, list, count), 'reading the outputs')
+  if (list[0] === null || !count[0]) return []
+  const values = koffi.decode(list[0], 'void *', count[0]) as Pointer[]
+  check(api.allocatorFree(allocator, list[0]), 'freeing the list of outputs')
+  return values
+}
