@@ -1,0 +1,130 @@
+/**
+ * Parts that several request and response bodies share: errors, usage, sampling fields, steering.
+ * Optional request fields take null for "not set", because OpenAI's clients send it.
+ */
+import { z } from 'zod'
+import { AttributeValues } from './attributes.ts'
+import { Role } from './records.ts'
+
+/** OpenAI's error body. `code` is a code of `docs/errors.md` in lower case. */
+export const ErrorResponse = z.strictObject({
+  error: z.strictObject({
+    message: z.string(),
+    type: z.string(),
+    /** The request field at fault, such as `messages.0.content`. */
+    param: z.string().nullable(),
+    code: z.string(),
+  }),
+})
+export type ErrorResponse = z.infer<typeof ErrorResponse>
+
+export const Usage = z.strictObject({
+  prompt_tokens: z.int(),
+  completion_tokens: z.int(),
+  total_tokens: z.int(),
+  prompt_tokens_details: z.strictObject({
+    /** Prompt tokens that did not have to be computed again. */
+    cached_tokens: z.int(),
+  }),
+})
+export type Usage = z.infer<typeof Usage>
+
+/** How to check what the reply achieved. Needs an attribute model. */
+export const SteeringOptions = z.strictObject({
+  /** Report the achieved values of the reply; true unless given. */
+  measure: z.boolean().nullish(),
+  /**
+   * Write several replies and keep the one nearest to the request: at most `attempts`, none after a
+   * reply whose every requested attribute is within `tolerance`. Not for streams.
+   */
+  verify: z
+    .strictObject({
+      attempts: z.int().min(1).max(8).nullish(),
+      tolerance: z.number().min(0).nullish(),
+    })
+    .nullish(),
+})
+export type SteeringOptions = z.infer<typeof SteeringOptions>
+
+/** Requested against achieved. `achieved` is null when no attribute model measured the reply. */
+export const SteeringReport = z.strictObject({
+  requested: AttributeValues,
+  achieved: AttributeValues.nullable(),
+  /** With `verify`: the replies written for this one. */
+  attempts: z.int().optional(),
+})
+export type SteeringReport = z.infer<typeof SteeringReport>
+
+export const FinishReason = z.enum(['stop', 'length'])
+export type FinishReason = z.infer<typeof FinishReason>
+
+/** How tokens are drawn; the same on every generating endpoint. */
+export const samplingFields = {
+  /** 0 is greedy. Unset: what the model's own generation config says, else 1. */
+  temperature: z.number().min(0).max(2).nullish(),
+  top_p: z.number().min(0).max(1).nullish(),
+  top_k: z.int().min(0).nullish(),
+  min_p: z.number().min(0).max(1).nullish(),
+  presence_penalty: z.number().min(-2).max(2).nullish(),
+  frequency_penalty: z.number().min(-2).max(2).nullish(),
+  repetition_penalty: z.number().min(0.01).max(100).nullish(),
+  /** The same request with the same seed gives the same text. */
+  seed: z.int().nullish(),
+  /** Texts that end the reply and are not part of it. */
+  stop: z.union([z.string(), z.array(z.string()).max(16)]).nullish(),
+  /** Added to the logits, by token id. */
+  logit_bias: z.record(z.string().regex(/^\d+$/), z.number().min(-100).max(100)).nullish(),
+  /** Go on after the end-of-text token. */
+  ignore_eos: z.boolean().nullish(),
+  /** Also give token ids (`prompt_token_ids`, `token_ids`). */
+  return_token_ids: z.boolean().nullish(),
+}
+
+export const steeringFields = {
+  /** The wanted values by attribute name; attributes left out take the model's default. */
+  attributes: AttributeValues.nullish(),
+  steering: SteeringOptions.nullish(),
+}
+
+export const streamFields = {
+  stream: z.boolean().nullish(),
+  stream_options: z
+    .strictObject({
+      /** One more chunk with the usage before the end. */
+      include_usage: z.boolean().nullish(),
+      include_obfuscation: z.literal(false).nullish(),
+    })
+    .nullish(),
+}
+
+/** Fields of OpenAI's API that cannot change the text; taken and not used. */
+export const bookkeepingFields = {
+  user: z.string().nullish(),
+  metadata: z.record(z.string(), z.string()).nullish(),
+  store: z.boolean().nullish(),
+  service_tier: z.string().nullish(),
+  safety_identifier: z.string().nullish(),
+  prompt_cache_key: z.string().nullish(),
+}
+
+const TextPart = z.strictObject({ type: z.literal('text'), text: z.string() })
+const content = z.union([z.string(), z.array(TextPart)])
+
+/** A message as clients send it; `developer` means `system`. */
+export const InputMessage = z
+  .strictObject({
+    role: z.enum([...Role.options, 'developer']),
+    content,
+    /** OpenAI's participant name; not shown to the model. */
+    name: z.string().nullish(),
+    refusal: z.null().optional(),
+    /** The values an earlier reply was written for; they stand before it in the prompt. */
+    attributes: AttributeValues.nullish(),
+  })
+  .refine((message) => message.role === 'assistant' || !message.attributes, {
+    error: 'only an assistant message may carry attributes',
+    path: ['attributes'],
+  })
+export type InputMessage = z.infer<typeof InputMessage>
+
+export const InputMessages = z.array(InputMessage).min(1, { error: 'expected at least 1 message' })

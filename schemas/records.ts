@@ -1,0 +1,77 @@
+/**
+ * Data rows, one JSON object per line (NDJSON): conversations with rated replies, and raw token rows.
+ */
+import { z } from 'zod'
+import { attributeNamePattern } from './attributes.ts'
+
+export const Role = z.enum(['system', 'user', 'assistant'])
+export type Role = z.infer<typeof Role>
+
+const attributeName = z.string().max(64).regex(attributeNamePattern)
+const values = z.record(attributeName, z.number())
+
+/** One turn. Only an assistant turn carries attributes; a missing attribute is unknown, not zero. */
+export const Message = z
+  .strictObject({
+    role: Role,
+    content: z.string(),
+    /** Means of raters or predicted values; fractions allowed. */
+    attributes: values.optional(),
+    /** The values of the single raters. */
+    ratings: z.record(attributeName, z.array(z.number())).optional(),
+    /** Generated data only: the levels the text was written for. Never used in training. */
+    truth: values.optional(),
+  })
+  .refine(
+    (message) =>
+      message.role === 'assistant' || !(message.attributes ?? message.ratings ?? message.truth),
+    { error: 'only an assistant message may carry attributes, ratings or truth' },
+  )
+export type Message = z.infer<typeof Message>
+
+/**
+ * A conversation: an optional system message first, then user and assistant turns.
+ * The order of the turns is free otherwise (a story may open with the assistant).
+ */
+export const ConversationRecord = z
+  .strictObject({
+    id: z.string().max(256).optional(),
+    messages: z.array(Message).min(1),
+    meta: z.record(z.string(), z.unknown()).optional(),
+  })
+  .refine((record) => record.messages.every((m, index) => m.role !== 'system' || index === 0), {
+    error: 'a system message may only stand first',
+    path: ['messages'],
+  })
+export type ConversationRecord = z.infer<typeof ConversationRecord>
+
+/** A row of token ids; the tokens from index `first_loss_token` on are targets that count. */
+export const TokenRecord = z
+  .strictObject({
+    tokens: z.array(z.int().nonnegative()).min(2),
+    first_loss_token: z.int().nonnegative(),
+  })
+  .refine((record) => record.first_loss_token < record.tokens.length, {
+    error: 'first_loss_token must be an index into tokens',
+    path: ['first_loss_token'],
+  })
+export type TokenRecord = z.infer<typeof TokenRecord>
+
+/** `manifest.json` beside the records of a stored data set. */
+export const DatasetManifest = z.strictObject({
+  name: z.string(),
+  kind: z.enum(['conversations', 'tokens']),
+  rows: z.int().nonnegative(),
+  /** Of `records.ndjson`, hex. */
+  sha256: z.string().regex(/^[0-9a-f]{64}$/),
+  /** Rows of the source that were not valid; they stand in `quarantine.ndjson` with the reason. */
+  quarantined: z.int().nonnegative(),
+  /** Per attribute: rated assistant turns, their mean and standard deviation (of the population). */
+  attributes: z.record(
+    z.string(),
+    z.strictObject({ count: z.int(), mean: z.number(), sd: z.number() }),
+  ),
+  source: z.record(z.string(), z.unknown()),
+  createdAt: z.string(),
+})
+export type DatasetManifest = z.infer<typeof DatasetManifest>

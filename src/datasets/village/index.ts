@@ -1,0 +1,13 @@
+/** The village: a generated corpus whose replies have known attribute levels. */
+export { composeReply } from './compose-reply.ts'
+export type { ReplyContext } from './compose-reply.ts'
+export { planConversation } from './conversation.ts'
+export { generateVillage } from './generate-village.ts'
+export type { Village, VillageOptions } from './generate-village.ts'
+export { drawLevels, levelValues, villageAttributes, wordBins } from './levels.ts'
+export type { Level, Levels, VillageAttribute } from './levels.ts'
+export { meterReply, villageMeters } from './meters.ts'
+export type { Meter } from './meters.ts'
+export { noiseCeiling, pearson } from './noise-ceiling.ts'
+export { createRaters, defaultRaters } from './raters.ts'
+export { isHeldOutOpening, isHeldOutPair } from './split-rule.ts'

@@ -1,0 +1,29 @@
+/** All topics, and where a conversation may go next. */
+import { illnessTopics, recipeTopics, repairTopics } from './care.ts'
+import { itemTopics } from './items.ts'
+import { monsterTopics } from './monsters.ts'
+import { peopleTopics } from './people.ts'
+import { placeTopics } from './places.ts'
+import { courtesyTopics, nameTopics, selfTopics, weatherTopics } from './social.ts'
+import { feastTopics, questTopics, rumourTopics, taleTopics } from './stories.ts'
+import type { Topic } from './topic.ts'
+
+export const topics: readonly Topic[] = [
+  ...placeTopics,
+  ...itemTopics,
+  ...peopleTopics,
+  ...monsterTopics,
+  ...illnessTopics,
+  ...repairTopics,
+  ...recipeTopics,
+  ...taleTopics,
+  ...rumourTopics,
+  ...questTopics,
+  ...feastTopics,
+  ...selfTopics,
+  ...nameTopics,
+  ...weatherTopics,
+  ...courtesyTopics,
+]
+
+export const openingTopics = topics.filter((topic) => topic.ask.length > 0)

@@ -1,0 +1,132 @@
+/** Monsters: where they live, when they come, what they fear, what they do. */
+import type { Entity } from './entity.ts'
+import { agreement } from './entity.ts'
+
+type Row = readonly [
+  np: string,
+  plural: boolean,
+  lair: string,
+  when: string,
+  weakness: string,
+  harm: string,
+  reason: string,
+]
+
+const rows: readonly Row[] = [
+  [
+    'the wolves',
+    true,
+    'in the pine forest',
+    'after dark',
+    'fire',
+    'attack the sheep',
+    'winter was long',
+  ],
+  [
+    'the goblins',
+    true,
+    'in the caves below the ridge',
+    'at night',
+    'loud bells',
+    'steal tools',
+    'they love metal',
+  ],
+  [
+    'the bandits',
+    true,
+    'at the old quarry camp',
+    'on market days',
+    'a show of shields',
+    'rob travellers',
+    'the road is empty there',
+  ],
+  [
+    'the troll',
+    false,
+    'under the bridge',
+    'at midnight',
+    'sunlight',
+    'breaks carts',
+    'it wants a toll',
+  ],
+  [
+    'the ghost',
+    false,
+    'in the graveyard',
+    'at midnight',
+    'holy water',
+    'scares the children',
+    'its grave was opened',
+  ],
+  [
+    'the giant spider',
+    false,
+    'in the deep mine',
+    'at dusk',
+    'torches',
+    'traps the miners',
+    'it smells the lamps',
+  ],
+  [
+    'the dragon',
+    false,
+    'on the black mountain',
+    'in summer',
+    'a spear in the soft belly',
+    'burns the fields',
+    'it loves gold',
+  ],
+  [
+    'the swamp witch',
+    false,
+    'in the marsh',
+    'at the new moon',
+    'iron',
+    'curses the cattle',
+    'she was driven out',
+  ],
+  [
+    'the bear',
+    false,
+    'in the hills behind the orchard',
+    'in autumn',
+    'a burning branch',
+    'raids the beehives',
+    'it is hungry',
+  ],
+  [
+    'the skeletons',
+    true,
+    'in the ruins',
+    'after midnight',
+    'a heavy hammer',
+    'chase the shepherds',
+    'an old curse holds them',
+  ],
+  [
+    'the lake serpent',
+    false,
+    'in the deep end of the lake',
+    'at dawn',
+    'a barbed spear',
+    'tears the nets',
+    'the fish are gone',
+  ],
+  [
+    'the werewolf',
+    false,
+    'near the old tower',
+    'at full moon',
+    'a silver blade',
+    'hunts the cattle',
+    'the curse is strong then',
+  ],
+  ['the ogre', false, 'in the gorge', 'at noon', 'a deep pit', 'throws rocks', 'it hates noise'],
+]
+
+export const monsters: readonly Entity[] = rows.map(
+  ([np, plural, lair, when, weakness, harm, reason]) => ({
+    id: np.replace('the ', ''),
+    slots: { ...agreement(plural), np, lair, when, weakness, harm, reason },
+  }),
+)

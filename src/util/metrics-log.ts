@@ -1,0 +1,26 @@
+/** JSON lines appended to a file, each written before the next is taken: `--log-jsonl`. */
+import { closeSync, openSync, writeSync } from 'node:fs'
+import { fail } from '../errors.ts'
+
+export interface MetricsLog {
+  write(row: Readonly<object>): void
+  close(): void
+}
+
+/** Without a path nothing is written. Fails BAD_ARGUMENT when the file cannot be opened. */
+export function createMetricsLog(path: string | undefined): MetricsLog {
+  if (path === undefined) return { write() {}, close() {} }
+  let file: number
+  try {
+    file = openSync(path, 'a')
+  } catch (cause) {
+    return fail('BAD_ARGUMENT', `--log-jsonl: ${path} cannot be written`, {
+      cause,
+      param: 'log-jsonl',
+    })
+  }
+  return {
+    write: (row) => void writeSync(file, `${JSON.stringify(row)}\n`),
+    close: () => closeSync(file),
+  }
+}
