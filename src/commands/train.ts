@@ -1,0 +1,242 @@
+/** `steerlm train pretrain|apm|sft`: the steps of SteerLM that train. */
+import { readFile } from 'node:fs/promises'
+import { openModel } from '../arch/index.ts'
+import { parseModelConfig, type ModelConfig } from '../arch/model-config.ts'
+import { openDataset, type Dataset } from '../datasets/dataset-store.ts'
+import { fail } from '../errors.ts'
+import { attributeSet } from '../labels/attribute-sets.ts'
+import { userModelPath, type ModelPlaces } from '../registry/model-folder.ts'
+import { readAdapter, writeAdapter } from '../training/adapter.ts'
+import { clearTraining } from '../training/checkpoint-store.ts'
+import { checkpointParams } from '../training/initial-state.ts'
+import { mergeLora } from '../training/merge-lora.ts'
+import type { HyperParameters, TrainedModel, TrainRows } from '../training/train-model.ts'
+import { architectureOf } from '../arch/architectures.ts'
+import { helpText, parseFlags, type FlagValues } from '../util/args.ts'
+import type { Checkpoint } from '../weights/checkpoint.ts'
+import { join } from 'node:path'
+import { runTraining, trainingWorkDir } from './run-training.ts'
+import { hyperParameters, trainingFlags } from './training-flags.ts'
+import {
+  conditionedRows,
+  labelMeans,
+  pretrainRows,
+  ratedRows,
+  rawRows,
+  seenCombinations,
+  splitRows,
+} from './training-rows.ts'
+import { modelPlaces, openModelFolder, openModelText, type OpenedModel } from './workplace.ts'
+import { readRawConfig, writeModel } from './write-model.ts'
+
+const flags = {
+  data: { type: 'string', required: true, help: 'data set to train on' },
+  name: { type: 'string', required: true, help: 'name of the model that comes out' },
+  base: { type: 'string', help: 'model to start from' },
+  config: {
+    type: 'string',
+    help: 'pretrain from nothing: a config.json; --tokenizer is needed too',
+  },
+  tokenizer: { type: 'string', help: 'pretrain from nothing: folder with tokenizer.json' },
+  attributes: { type: 'string', help: 'attribute set; default: that of the base model' },
+  template: { type: 'string', choices: ['chat', 'nemo'], help: "default: the base model's" },
+  'label-dropout': {
+    type: 'number',
+    default: 0.1,
+    min: 0,
+    max: 1,
+    help: 'sft: share of hidden labels',
+  },
+  validation: { type: 'number', default: 0, min: 0, max: 0.5, help: 'share of rows held back' },
+  lora: { type: 'integer', default: 0, min: 0, help: 'rank of LoRA adapters; 0: all weights' },
+  alpha: { type: 'number', default: 16, min: 0, help: 'LoRA α' },
+  'init-adapter': { type: 'string', help: 'PEFT folder to go on from' },
+  dtype: {
+    type: 'string',
+    default: 'f32',
+    choices: ['f32', 'f16'],
+    help: 'of the written weights',
+  },
+  ...trainingFlags,
+} as const
+
+type Values = FlagValues<typeof flags>
+type Kind = 'pretrain' | 'apm' | 'sft'
+
+interface Base {
+  readonly config: ModelConfig
+  readonly rawConfig: Record<string, unknown>
+  readonly checkpoint?: Checkpoint
+  readonly text: OpenedModel
+}
+
+async function openBase(kind: Kind, values: Values, places: ModelPlaces): Promise<Base> {
+  const chosen = {
+    attributes: values.attributes === undefined ? undefined : attributeSet(values.attributes),
+    kind: values.template as 'chat' | 'nemo' | undefined,
+  }
+  if (values.base !== undefined) {
+    const text = await openModelText(values.base, places, chosen)
+    return { ...(await openModel(text.dir)), rawConfig: await readRawConfig(text.dir), text }
+  }
+  if (kind !== 'pretrain' || values.config === undefined || values.tokenizer === undefined)
+    return fail(
+      'BAD_ARGUMENT',
+      '--base: expected a model (or, for pretrain, --config and --tokenizer)',
+    )
+  const raw = await readFile(values.config, 'utf8').catch((cause: unknown) =>
+    fail('BAD_FILE', `--config: ${values.config} cannot be read`, { cause }),
+  )
+  const rawConfig = JSON.parse(raw) as Record<string, unknown>
+  const config = parseModelConfig(rawConfig, values.config)
+  const text = await openModelFolder(values.tokenizer, chosen)
+  return { config, rawConfig, text }
+}
+
+interface Prepared {
+  readonly rows: TrainRows
+  readonly combinations?: { values: number[]; count: number }[]
+}
+
+async function prepare(
+  kind: Kind,
+  values: Values,
+  base: Base,
+  dataset: Dataset,
+): Promise<Prepared> {
+  const { template, manifest } = base.text
+  const attributes =
+    values.attributes === undefined ? manifest.attributes : attributeSet(values.attributes)
+  const { validation, seed } = values
+  if (kind !== 'pretrain' && dataset.manifest.kind === 'conversations' && attributes.length === 0)
+    fail('BAD_ARGUMENT', `--attributes: expected a set, because ${values.base} has none`)
+  if (kind === 'apm') {
+    const all = await ratedRows(dataset, template, attributes)
+    const bias = labelMeans(all, attributes)
+    const split = splitRows(all, validation, seed)
+    return { rows: { kind: 'regression', attributes: attributes.length, bias, ...split } }
+  }
+  if (dataset.manifest.kind === 'tokens')
+    return { rows: { kind: 'lm', ...splitRows(await rawRows(dataset), validation, seed) } }
+  if (kind === 'pretrain')
+    return {
+      rows: { kind: 'lm', ...splitRows(await pretrainRows(dataset, template), validation, seed) },
+    }
+  const labelDropout = values['label-dropout']
+  const rows = await conditionedRows(dataset, template, { labelDropout, seed })
+  return {
+    rows: { kind: 'lm', ...splitRows(rows, validation, seed) },
+    combinations: await seenCombinations(dataset, attributes),
+  }
+}
+
+interface Outcome {
+  readonly kind: Kind
+  readonly values: Values
+  readonly base: Base
+  readonly dataset: Dataset
+  readonly prepared: Prepared
+  readonly hyper: HyperParameters
+  readonly trained: TrainedModel
+}
+
+function manifestOf({ kind, values, base, dataset, prepared, hyper, trained }: Outcome) {
+  const { manifest } = base.text
+  const attributes =
+    kind === 'pretrain'
+      ? []
+      : values.attributes === undefined
+        ? manifest.attributes
+        : attributeSet(values.attributes)
+  const stage = {
+    command: `train ${kind}`,
+    base: values.base ?? null,
+    data: {
+      name: dataset.manifest.name,
+      sha256: dataset.manifest.sha256,
+      rows: dataset.manifest.rows,
+    },
+    hyperParameters: hyper,
+    labelDropout: kind === 'sft' ? values['label-dropout'] : undefined,
+    lora: trained.adapter
+      ? { rank: trained.adapter.rank, alpha: trained.adapter.alpha }
+      : undefined,
+    result: trained.result,
+  }
+  return {
+    kind: kind === 'apm' ? ('attribute-model' as const) : ('language-model' as const),
+    name: values.name,
+    template: (values.template ?? manifest.template) as 'chat' | 'nemo',
+    attributes,
+    combinations: prepared.combinations,
+    stages: [...(manifest.stages ?? []), stage],
+    createdAt: new Date().toISOString(),
+  }
+}
+
+/** All weights after training: the trained ones, or the base's with the adapter merged in. */
+async function finalWeights({ base, trained }: Outcome) {
+  if (!trained.adapter) return { tensors: trained.tensors, shapes: trained.shapes }
+  const architecture = architectureOf(base.config)
+  const tensors = await checkpointParams(base.checkpoint!, architecture, base.config)
+  mergeLora(tensors, trained.adapter)
+  return { tensors, shapes: architecture.weights(base.config) }
+}
+
+async function writeOutcome(outcome: Outcome, path: string): Promise<void> {
+  const { values, base, trained } = outcome
+  const { adapter } = trained
+  await writeModel({
+    path,
+    textFrom: base.text.dir,
+    config: base.rawConfig,
+    ...(await finalWeights(outcome)),
+    manifest: manifestOf(outcome),
+    dtype: values.dtype as 'f32' | 'f16',
+    more:
+      adapter &&
+      ((dir) => writeAdapter(join(dir, 'adapter'), adapter, trained.shapes, values.base!)),
+  })
+}
+
+/** Trains and writes the model folder; prints where it lies and the loss. */
+export async function run(argv: string[]): Promise<number> {
+  const { values, positionals, help } = parseFlags(argv, flags)
+  if (help) {
+    console.log(helpText('steerlm train pretrain|apm|sft --data N --base M --name OUT', flags))
+    return 0
+  }
+  const kind = positionals[0] as Kind
+  if (positionals.length !== 1 || !['pretrain', 'apm', 'sft'].includes(kind))
+    fail('BAD_ARGUMENT', `train: expected pretrain, apm or sft, got "${positionals.join(' ')}"`)
+  const places = modelPlaces(values.home)
+  const path = userModelPath(values.name, places.home)
+  const dataset = await openDataset(values.data, places.home)
+  const base = await openBase(kind, values, places)
+  try {
+    const prepared = await prepare(kind, values, base, dataset)
+    const hyper = hyperParameters(values, base.config.maxPositions)
+    const init = values['init-adapter'] ? await readAdapter(values['init-adapter']) : undefined
+    const rank = init?.rank ?? values.lora
+    const trained = await runTraining({
+      name: values.name,
+      home: places.home,
+      values,
+      hyper,
+      base,
+      rows: prepared.rows,
+      lora: rank > 0 ? { rank, alpha: init?.alpha ?? values.alpha, init } : undefined,
+      identity: { data: dataset.manifest.sha256, base: values.base ?? '', kind },
+    })
+    await writeOutcome({ kind, values, base, dataset, prepared, hyper, trained }, path)
+    await clearTraining(trainingWorkDir(places.home, values.name))
+    const { steps, loss, evaluations } = trained.result
+    const validation = evaluations.at(-1)?.loss
+    if (values.json)
+      console.log(JSON.stringify({ name: values.name, path, steps, loss, validation }))
+    else console.log(`${path}: ${steps} steps, loss ${loss.toFixed(4)}`)
+    return 0
+  } finally {
+    await base.checkpoint?.close()
+  }
+}
