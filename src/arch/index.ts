@@ -20,7 +20,9 @@ export interface ServingModel {
 }
 
 /** Opens a checkpoint and checks every tensor against its architecture. Close it after use. */
-export async function openModel(dir: string): Promise<{ config: ModelConfig; checkpoint: Checkpoint }> {
+export async function openModel(
+  dir: string,
+): Promise<{ config: ModelConfig; checkpoint: Checkpoint }> {
   const config = await readModelConfig(dir)
   const architecture = architectureOf(config)
   const checkpoint = await openCheckpoint(dir)
@@ -52,7 +54,10 @@ export async function buildScoreModel(dir: string): Promise<ServingModel & { att
     const shape = file.tensors.get('weight')?.shape ?? []
     const attributes = shape[0] ?? 0
     if (shape.length !== 2 || shape[1] !== config.hiddenSize || attributes < 1)
-      fail('BAD_CHECKPOINT', `${path}: weight: expected [A, ${config.hiddenSize}], file has [${shape}]`)
+      fail(
+        'BAD_CHECKPOINT',
+        `${path}: weight: expected [A, ${config.hiddenSize}], file has [${shape}]`,
+      )
     const weight = await file.readFloat32('weight')
     const bias = await file.readFloat32('bias')
     if (bias.length !== attributes)

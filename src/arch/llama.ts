@@ -1,7 +1,13 @@
 /** The Llama family: pre-norm decoder, rotary attention with grouped heads, SwiGLU. (Touvron et al. 2023) */
 import type { Value } from '../graph/graph.ts'
 import type { Architecture } from './architecture.ts'
-import { embed, gatedMlp, rmsNorm, selfAttention, type BlockContext } from './blocks/block-context.ts'
+import {
+  embed,
+  gatedMlp,
+  rmsNorm,
+  selfAttention,
+  type BlockContext,
+} from './blocks/block-context.ts'
 import type { ModelConfig } from './model-config.ts'
 
 const EMBEDDING = 'model.embed_tokens.weight'
@@ -9,7 +15,12 @@ const HEAD = 'lm_head.weight'
 
 function decoderLayer(ctx: BlockContext, x: Value, layer: number): Value {
   const name = `model.layers.${layer}`
-  const attended = selfAttention(ctx, rmsNorm(ctx, x, `${name}.input_layernorm`), layer, `${name}.self_attn`)
+  const attended = selfAttention(
+    ctx,
+    rmsNorm(ctx, x, `${name}.input_layernorm`),
+    layer,
+    `${name}.self_attn`,
+  )
   const middle = ctx.b.op('Add', [x, attended], {})
   const mlp = gatedMlp(ctx, rmsNorm(ctx, middle, `${name}.post_attention_layernorm`), `${name}.mlp`)
   return ctx.b.op('Add', [middle, mlp], {})
@@ -24,7 +35,15 @@ const withBias = (name: string, shape: [number, number], bias: boolean): [string
     : [[`${name}.weight`, shape]]
 
 function layerWeights(config: ModelConfig, layer: number): [string, number[]][] {
-  const { hiddenSize: H, intermediateSize: I, heads, kvHeads, headDim, attentionBias, mlpBias } = config
+  const {
+    hiddenSize: H,
+    intermediateSize: I,
+    heads,
+    kvHeads,
+    headDim,
+    attentionBias,
+    mlpBias,
+  } = config
   const name = `model.layers.${layer}`
   return [
     [`${name}.input_layernorm.weight`, [H]],

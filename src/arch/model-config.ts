@@ -93,7 +93,8 @@ export function parseModelConfig(raw: unknown, where: string): ModelConfig {
     fail('BAD_CHECKPOINT', `${where}: ${issue.path.join('.') || 'config'}: ${issue.message}`)
   }
   const c = parsed.data
-  const check = (ok: boolean, message: string) => ok || fail('BAD_CHECKPOINT', `${where}: ${message}`)
+  const check = (ok: boolean, message: string) =>
+    ok || fail('BAD_CHECKPOINT', `${where}: ${message}`)
   const kvHeads = c.num_key_value_heads ?? c.num_attention_heads
   const headDim = c.head_dim ?? c.hidden_size / c.num_attention_heads
   check(c.hidden_act === 'silu', `hidden_act: expected "silu", got "${c.hidden_act}"`)

@@ -17,7 +17,12 @@ export function buildDecodeGraph(config: ModelConfig, checkpoint: Checkpoint): G
   const architecture = architectureOf(config)
   const ids = b.input('input_ids', 'int64', ['batch', 'sequence'])
   const positions = b.input('logit_positions', 'int64', ['positions'])
-  const ctx = { b, config, weight: fileWeights(b, checkpoint), attention: cachedAttention(b, config, ids) }
+  const ctx = {
+    b,
+    config,
+    weight: fileWeights(b, checkpoint),
+    attention: cachedAttention(b, config, ids),
+  }
   const hidden = architecture.hidden(ctx, ids)
   const selected = b.op('Gather', [hidden, positions], { axis: 1 })
   b.output('logits', architecture.logits(ctx, architecture.finalNorm(ctx, selected)))
@@ -41,7 +46,10 @@ export function buildScoreGraph(
   const ctx = { b, config, weight: fileWeights(b, checkpoint), attention }
   const hidden = architecture.hidden(ctx, ids)
   // Row r's last token is entry r·S + length − 1 of the flattened rows.
-  const steps = b.op('ReduceMax', [b.op('ArangeLike', [ids], { axis: 1 })], { axes: [0], keepdims: true })
+  const steps = b.op('ReduceMax', [b.op('ArangeLike', [ids], { axis: 1 })], {
+    axes: [0],
+    keepdims: true,
+  })
   const S = b.op('Add', [steps, b.int64(1)], {})
   const starts = b.op('Mul', [b.op('ArangeLike', [ids], { axis: 0 }), S], {})
   const ends = b.op('Sub', [b.op('Cast', [lengths], { to: 'int64' }), b.int64(1)], {})

@@ -29,7 +29,9 @@ export function sumTo(b: Builder, gradient: Value, target: Value): Value {
   const summed = lead.length
     ? b.op('ReduceSum', [gradient], { axes: lead, keepdims: false })
     : gradient
-  const stretched = target.shape.flatMap((dim, i) => (dim === 1 && summed.shape[i] !== 1 ? [i] : []))
+  const stretched = target.shape.flatMap((dim, i) =>
+    dim === 1 && summed.shape[i] !== 1 ? [i] : [],
+  )
   return stretched.length
     ? b.op('ReduceSum', [summed], { axes: stretched, keepdims: true })
     : summed
@@ -41,10 +43,7 @@ const sub = (b: Builder, p: Value, q: Value) => b.op('Sub', [p, q], {})
 /** dx for a binary operator from two lazily built gradients, summed to the inputs' shapes. */
 function pair(args: VjpArgs<OpType>, first: () => Value, second: () => Value): (Value | null)[] {
   const { b, x, needs } = args
-  return [
-    needs[0] ? sumTo(b, first(), x[0]!) : null,
-    needs[1] ? sumTo(b, second(), x[1]!) : null,
-  ]
+  return [needs[0] ? sumTo(b, first(), x[0]!) : null, needs[1] ? sumTo(b, second(), x[1]!) : null]
 }
 
 /** The smaller or larger input gets the gradient; on ties the first does. */
@@ -92,7 +91,13 @@ const vjpMatMul: VjpRule<'MatMul'> = (args) => {
 }
 
 /** Puts reduced axes back as size 1 so that the gradient broadcasts against the input. */
-function unreduce(b: Builder, dy: Value, x: Value, axes: readonly number[], keepdims: boolean): Value {
+function unreduce(
+  b: Builder,
+  dy: Value,
+  x: Value,
+  axes: readonly number[],
+  keepdims: boolean,
+): Value {
   if (keepdims || dy.shape.length === x.shape.length) return dy
   const reduced = new Set(axes.map((axis) => (axis < 0 ? axis + x.shape.length : axis)))
   const leadOnly = [...reduced].every((axis) => axis < reduced.size)
@@ -119,15 +124,33 @@ const vjpReduceMax: VjpRule<'ReduceMax'> = ({ b, x, y, dy, attrs }) => {
 }
 
 export const vjpRules: { readonly [K in OpType]: VjpRule<K> | 'none' } = {
-  Add: (args) => pair(args, () => args.dy, () => args.dy),
-  Sub: (args) => pair(args, () => args.dy, () => args.b.op('Neg', [args.dy], {})),
+  Add: (args) =>
+    pair(
+      args,
+      () => args.dy,
+      () => args.dy,
+    ),
+  Sub: (args) =>
+    pair(
+      args,
+      () => args.dy,
+      () => args.b.op('Neg', [args.dy], {}),
+    ),
   Mul: (args) =>
-    pair(args, () => mul(args.b, args.dy, args.x[1]!), () => mul(args.b, args.dy, args.x[0]!)),
+    pair(
+      args,
+      () => mul(args.b, args.dy, args.x[1]!),
+      () => mul(args.b, args.dy, args.x[0]!),
+    ),
   // d(p/q) = dp/q − y·dq/q
   Div: (args) => {
     const { b, x, y, dy } = args
     const quotient = b.op('Div', [dy, x[1]!], {})
-    return pair(args, () => quotient, () => b.op('Neg', [mul(b, quotient, y[0]!)], {}))
+    return pair(
+      args,
+      () => quotient,
+      () => b.op('Neg', [mul(b, quotient, y[0]!)], {}),
+    )
   },
   Min: choose((x) => [x[1]!, x[0]!]),
   Max: choose((x) => [x[0]!, x[1]!]),
@@ -212,11 +235,7 @@ export const vjpRules: { readonly [K in OpType]: VjpRule<K> | 'none' } = {
   UnpickColumns: ({ b, x, dy }) => [b.op('PickColumns', [dy, x[1]!], {}), null, null],
   RmsNorm: vjpRmsNorm,
   // A rotation's adjoint is the rotation by the opposite angle.
-  Rotary: ({ b, x, dy }) => [
-    b.op('Rotary', [dy, x[1]!, b.op('Neg', [x[2]!], {})], {}),
-    null,
-    null,
-  ],
+  Rotary: ({ b, x, dy }) => [b.op('Rotary', [dy, x[1]!, b.op('Neg', [x[2]!], {})], {}), null, null],
   RotaryAt: 'none',
   CrossEntropy: ({ b, x, y, dy }) => [
     b.op('CrossEntropyGrad', [y[1]!, x[1]!, x[2]!, dy], {}),

@@ -4,14 +4,7 @@
  */
 
 export type ElementType =
-  | 'float32'
-  | 'float16'
-  | 'bfloat16'
-  | 'float64'
-  | 'int64'
-  | 'int32'
-  | 'uint8'
-  | 'bool'
+  'float32' | 'float16' | 'bfloat16' | 'float64' | 'int64' | 'int32' | 'uint8' | 'bool'
 
 /** A size known when the graph is built, or a name for one that is known when it runs. */
 export type Dim = number | string

@@ -27,8 +27,7 @@ export function verifyGraph(graph: Graph): Graph {
   }
   const outputNames = new Set<string>()
   for (const { name, value } of graph.outputs) {
-    if (!defined.has(value))
-      throw new Error(`internal: ${graph.name}: output ${name} is undefined`)
+    if (!defined.has(value)) throw new Error(`internal: ${graph.name}: output ${name} is undefined`)
     if (outputNames.has(name))
       throw new Error(`internal: ${graph.name}: output name "${name}" used twice`)
     outputNames.add(name)

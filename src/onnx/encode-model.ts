@@ -85,7 +85,8 @@ function writeNode(w: ProtoWriter, node: OnnxNode): void {
   for (const name of node.inputs) w.text(1, name)
   for (const name of node.outputs) w.text(2, name)
   w.text(4, node.opType)
-  for (const [name, attr] of Object.entries(node.attrs)) w.message(5, (a) => writeAttr(a, name, attr))
+  for (const [name, attr] of Object.entries(node.attrs))
+    w.message(5, (a) => writeAttr(a, name, attr))
   if (node.domain) w.text(7, node.domain)
 }
 
@@ -115,7 +116,12 @@ function writeInitializer(w: ProtoWriter, { value, source }: Initializer): void 
   w.int(14, 1) // data_location = EXTERNAL
 }
 
-function writeValueInfo(w: ProtoWriter, name: string, type: ElementType, shape: readonly Dim[]): void {
+function writeValueInfo(
+  w: ProtoWriter,
+  name: string,
+  type: ElementType,
+  shape: readonly Dim[],
+): void {
   w.text(1, name)
   w.message(2, (typeProto) =>
     typeProto.message(1, (tensor) => {
@@ -170,14 +176,18 @@ export function encodeModel(graph: Graph): Uint8Array<ArrayBuffer> {
   model.message(7, (g) => {
     for (const node of renameOutputs(graph, nodes)) g.message(1, (w) => writeNode(w, node))
     g.text(2, graph.name)
-    for (const initializer of graph.initializers) g.message(5, (w) => writeInitializer(w, initializer))
+    for (const initializer of graph.initializers)
+      g.message(5, (w) => writeInitializer(w, initializer))
     for (const constant of constants) g.message(5, (w) => writeTensor(w, constant))
     for (const value of graph.inputs)
       g.message(11, (w) => writeValueInfo(w, value.name, value.type, value.shape))
     for (const { name, value } of graph.outputs)
       g.message(12, (w) => writeValueInfo(w, name, value.type, value.shape))
   })
-  for (const [domain, version] of [['', OPSET], ['com.microsoft', 1]] as const) {
+  for (const [domain, version] of [
+    ['', OPSET],
+    ['com.microsoft', 1],
+  ] as const) {
     model.message(8, (w) => {
       w.text(1, domain)
       w.int(2, version)
@@ -185,4 +195,3 @@ export function encodeModel(graph: Graph): Uint8Array<ArrayBuffer> {
   }
   return Uint8Array.from(model.bytes())
 }
-

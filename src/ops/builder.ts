@@ -1,5 +1,14 @@
 /** Records operators into a graph. Shapes are inferred and checked as they are added. */
-import type { Dim, ElementType, Graph, GraphOutput, Initializer, Node, Value, WeightSource } from '../graph/graph.ts'
+import type {
+  Dim,
+  ElementType,
+  Graph,
+  GraphOutput,
+  Initializer,
+  Node,
+  Value,
+  WeightSource,
+} from '../graph/graph.ts'
 import { eliminateDeadNodes } from '../graph/passes/eliminate-dead-nodes.ts'
 import { verifyGraph } from '../graph/verify.ts'
 import type { OpAttrs, OpType } from './op-attrs.ts'
@@ -17,7 +26,11 @@ export interface Builder {
   /** A constant tensor of the builder's float type. */
   constant(name: string, shape: readonly number[], data: ArrayLike<number>): Value
   op<K extends OpType>(type: K, inputs: readonly (Value | null)[], attrs: OpAttrs[K]): Value
-  ops<K extends OpType>(type: K, inputs: readonly (Value | null)[], attrs: OpAttrs[K]): readonly Value[]
+  ops<K extends OpType>(
+    type: K,
+    inputs: readonly (Value | null)[],
+    attrs: OpAttrs[K],
+  ): readonly Value[]
   output(name: string, value: Value): void
   /** The node that made a value; undefined for inputs and weights. */
   producer(value: Value): Node | undefined
@@ -40,7 +53,12 @@ export function createBuilder(name: string, float: 'float32' | 'float64' = 'floa
   let nextId = 0
   const newValue = (valueName: string | null, type: ElementType, shape: readonly Dim[]): Value => {
     const id = nextId++
-    return Object.freeze({ id, name: valueName ?? `v${id}`, type, shape: Object.freeze([...shape]) })
+    return Object.freeze({
+      id,
+      name: valueName ?? `v${id}`,
+      type,
+      shape: Object.freeze([...shape]),
+    })
   }
 
   const builder: Builder = {
@@ -68,7 +86,10 @@ export function createBuilder(name: string, float: 'float32' | 'float64' = 'floa
       return builder.weight(`int64_${nextId}`, 'int64', [], { kind: 'data', bytes })
     },
     constant(constantName, shape, data) {
-      return builder.weight(constantName, float, shape, { kind: 'data', bytes: floatBytes(float, data) })
+      return builder.weight(constantName, float, shape, {
+        kind: 'data',
+        bytes: floatBytes(float, data),
+      })
     },
     op(type, opInputs, attrs) {
       return builder.ops(type, opInputs, attrs)[0]!
@@ -76,7 +97,12 @@ export function createBuilder(name: string, float: 'float32' | 'float64' = 'floa
     ops(type, opInputs, attrs) {
       const rule = shapeRules[type] as ShapeRule<typeof type>
       const made = rule(opInputs, attrs).map((spec) => newValue(null, spec.type, spec.shape))
-      const node = Object.freeze({ op: type, inputs: opInputs, outputs: made, attrs: Object.freeze({ ...attrs }) })
+      const node = Object.freeze({
+        op: type,
+        inputs: opInputs,
+        outputs: made,
+        attrs: Object.freeze({ ...attrs }),
+      })
       nodes.push(node)
       for (const value of made) producers.set(value, node)
       return made

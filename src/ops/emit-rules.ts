@@ -18,7 +18,12 @@ export interface OnnxNode {
 
 export interface Emitter {
   /** Adds a node with one fresh output and returns its name. */
-  node(opType: string, inputs: readonly string[], attrs?: OnnxNode['attrs'], domain?: string): string
+  node(
+    opType: string,
+    inputs: readonly string[],
+    attrs?: OnnxNode['attrs'],
+    domain?: string,
+  ): string
   /** Adds a node with the given output names. */
   nodeTo(
     outputs: readonly string[],
@@ -72,7 +77,9 @@ const lastAxis =
 const reduce =
   (opType: string): EmitRule<'ReduceSum' | 'ReduceMean' | 'ReduceMax'> =>
   ({ e, i, o, attrs }) =>
-    e.nodeTo(o, opType, [i[0]!, e.int64([...attrs.axes])], { keepdims: { int: Number(attrs.keepdims) } })
+    e.nodeTo(o, opType, [i[0]!, e.int64([...attrs.axes])], {
+      keepdims: { int: Number(attrs.keepdims) },
+    })
 
 const input = (node: Node, index: number): Value => {
   const value = node.inputs[index]
@@ -84,7 +91,11 @@ const unsqueezeLast = (e: Emitter, name: string) => e.node('Unsqueeze', [name, e
 
 const emitMatMul: EmitRule<'MatMul'> = ({ e, node, i, o, attrs }) => {
   const { transA = false, transB = false, alpha = 1 } = attrs
-  const flags = { transA: { int: Number(transA) }, transB: { int: Number(transB) }, alpha: { float: alpha } }
+  const flags = {
+    transA: { int: Number(transA) },
+    transB: { int: Number(transB) },
+    alpha: { float: alpha },
+  }
   if (input(node, 0).shape.length === 2 && input(node, 1).shape.length === 2) {
     e.nodeTo(o, 'Gemm', i, flags)
   } else if (transA || transB || alpha !== 1) {
@@ -101,7 +112,9 @@ const emitRmsNorm: EmitRule<'RmsNorm'> = ({ e, node, i, o, attrs }) => {
     e.nodeTo(o, 'SimplifiedLayerNormalization', i, norm)
     return
   }
-  const mean = e.node('ReduceMean', [e.node('Mul', [i[0]!, i[0]!]), e.int64([-1])], { keepdims: { int: 1 } })
+  const mean = e.node('ReduceMean', [e.node('Mul', [i[0]!, i[0]!]), e.int64([-1])], {
+    keepdims: { int: 1 },
+  })
   const root = e.node('Sqrt', [e.node('Add', [mean, e.float(attrs.epsilon, x.type)])])
   e.nodeTo([o[1]!], 'Reciprocal', [root])
   e.nodeTo([o[0]!], 'Mul', [e.node('Mul', [i[0]!, o[1]!]), i[1]!])
@@ -128,7 +141,10 @@ const emitScatterAddRows: EmitRule<'ScatterAddRows'> = ({ e, node, i, o }) => {
   const zeros = e.node('Expand', [e.float(0, input(node, 1).type), e.node('Shape', [i[2]!])])
   const indices = e.node('Expand', [unsqueezeLast(e, i[0]!), e.node('Shape', [i[1]!])])
   // ScatterElements, not ScatterND: the latter races on duplicate indices (ORT 1.30, CPU).
-  e.nodeTo(o, 'ScatterElements', [zeros, indices, i[1]!], { axis: { int: 0 }, reduction: { text: 'add' } })
+  e.nodeTo(o, 'ScatterElements', [zeros, indices, i[1]!], {
+    axis: { int: 0 },
+    reduction: { text: 'add' },
+  })
 }
 
 const emitCrossEntropy: EmitRule<'CrossEntropy'> = ({ e, i, o }) => {
@@ -204,7 +220,12 @@ export const emitRules: { readonly [K in OpType]: EmitRule<K> } = {
   Transpose: ({ e, i, o, attrs }) => e.nodeTo(o, 'Transpose', i, { perm: { ints: attrs.perm } }),
   Concat: ({ e, i, o, attrs }) => e.nodeTo(o, 'Concat', i, { axis: { int: attrs.axis } }),
   Slice: ({ e, i, o, attrs }) =>
-    e.nodeTo(o, 'Slice', [i[0]!, e.int64([attrs.start]), e.int64([attrs.end]), e.int64([attrs.axis])]),
+    e.nodeTo(o, 'Slice', [
+      i[0]!,
+      e.int64([attrs.start]),
+      e.int64([attrs.end]),
+      e.int64([attrs.axis]),
+    ]),
   PadLike: ({ e, node, i, o, attrs }) => {
     const part = input(node, 0)
     const size = Number(part.shape.at(attrs.axis))

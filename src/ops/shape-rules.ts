@@ -47,7 +47,10 @@ const binary: ShapeRule<OpType> = (inputs) => {
 
 const axisOf = (axis: number, rank: number) => (axis < 0 ? axis + rank : axis)
 
-const reduce: ShapeRule<'ReduceSum' | 'ReduceMean' | 'ReduceMax'> = (inputs, { axes, keepdims }) => {
+const reduce: ShapeRule<'ReduceSum' | 'ReduceMean' | 'ReduceMax'> = (
+  inputs,
+  { axes, keepdims },
+) => {
   const x = arg(inputs, 0)
   const reduced = new Set(axes.map((axis) => axisOf(axis, x.shape.length)))
   const shape = keepdims
@@ -176,7 +179,8 @@ export const shapeRules: { readonly [K in OpType]: ShapeRule<K> } = {
     const query = arg(inputs, 0)
     const past = inputs[3]
     const outputs: OutputSpec[] = [{ type: query.type, shape: query.shape }]
-    if (past) outputs.push(...[3, 4].map((i) => ({ type: query.type, shape: arg(inputs, i).shape })))
+    if (past)
+      outputs.push(...[3, 4].map((i) => ({ type: query.type, shape: arg(inputs, i).shape })))
     return outputs
   },
 }

@@ -24,7 +24,10 @@ interface Case {
   readonly f: (b: Builder, x: Readonly<Record<string, Value>>) => Value
 }
 
-const int = (shape: number[], ...data: number[]) => ({ type: 'int64' as const, feed: { shape, data } })
+const int = (shape: number[], ...data: number[]) => ({
+  type: 'int64' as const,
+  feed: { shape, data },
+})
 const unary = (op: OpType, low = -2, high = 2): Case => ({
   op,
   name: op,
@@ -35,9 +38,15 @@ const unary = (op: OpType, low = -2, high = 2): Case => ({
 })
 const binary = (op: OpType, low = -2): Case[] =>
   [
-    [[2, 3], [2, 3]],
+    [
+      [2, 3],
+      [2, 3],
+    ],
     [[2, 3], [3]],
-    [[1, 3], [2, 1]],
+    [
+      [1, 3],
+      [2, 1],
+    ],
     [[], [2, 2]],
   ].map((shapes) => ({
     op,
@@ -46,13 +55,21 @@ const binary = (op: OpType, low = -2): Case[] =>
     low,
     f: (b, { x, y }) => b.op(op, [x!, y!], {}),
   }))
-const matMul = (x: number[], y: number[], attrs: { transA?: boolean; transB?: boolean; alpha?: number }): Case => ({
+const matMul = (
+  x: number[],
+  y: number[],
+  attrs: { transA?: boolean; transB?: boolean; alpha?: number },
+): Case => ({
   op: 'MatMul',
   name: `MatMul [${x}] with [${y}] ${JSON.stringify(attrs)}`,
   inputs: { x, y },
   f: (b, v) => b.op('MatMul', [v.x!, v.y!], attrs),
 })
-const reduction = (op: 'ReduceSum' | 'ReduceMean' | 'ReduceMax', axes: number[], keepdims: boolean): Case => ({
+const reduction = (
+  op: 'ReduceSum' | 'ReduceMean' | 'ReduceMax',
+  axes: number[],
+  keepdims: boolean,
+): Case => ({
   op,
   name: `${op} over ${axes}${keepdims ? ' keeping them' : ''}`,
   inputs: { x: [2, 3, 4] },
@@ -80,7 +97,12 @@ const cases: Case[] = [
     op: 'Where',
     name: 'Where',
     inputs: { x: [2, 3], y: [3] },
-    f: (b, { x, y }) => b.op('Where', [b.op('GreaterOrEqual', [x!, b.scalar(0)], {}), b.op('Mul', [x!, x!], {}), y!], {}),
+    f: (b, { x, y }) =>
+      b.op(
+        'Where',
+        [b.op('GreaterOrEqual', [x!, b.scalar(0)], {}), b.op('Mul', [x!, x!], {}), y!],
+        {},
+      ),
   },
   {
     op: 'Cast',
@@ -123,7 +145,9 @@ const cases: Case[] = [
     op: 'ExpandLike',
     name: 'ExpandLike',
     inputs: { x: [3, 1] },
-    fixed: { like: { type: 'float64', feed: { shape: [2, 3, 2], data: Array<number>(12).fill(0) } } },
+    fixed: {
+      like: { type: 'float64', feed: { shape: [2, 3, 2], data: Array<number>(12).fill(0) } },
+    },
     f: (b, { x, like }) => b.op('ExpandLike', [x!, like!], {}),
   },
   {
@@ -222,11 +246,15 @@ for (const test of cases) {
     const { low = -2, high = 2 } = test
     const draw = (shape: readonly number[]): Feed => {
       const count = shape.reduce((n, dim) => n * dim, 1)
-      return { shape, data: Array.from({ length: count }, () => low + (high - low) * random.next()) }
+      return {
+        shape,
+        data: Array.from({ length: count }, () => low + (high - low) * random.next()),
+      }
     }
     const b = createBuilder('gradient-check', 'float64')
     const values: Record<string, Value> = {}
-    for (const [name, shape] of Object.entries(test.inputs)) values[name] = b.input(name, 'float64', shape)
+    for (const [name, shape] of Object.entries(test.inputs))
+      values[name] = b.input(name, 'float64', shape)
     for (const [name, { type, feed }] of Object.entries(test.fixed ?? {}))
       values[name] = b.input(name, type, feed.shape)
     const y = test.f(b, values)
@@ -236,7 +264,11 @@ for (const test of cases) {
     const loss = b.op('ReduceSum', [b.op('Mul', [y, c], {})], { axes, keepdims: false })
     b.output('loss', loss)
     const names = Object.keys(test.inputs)
-    gradients(b, loss, names.map((name) => values[name]!)).forEach((gradient, i) => {
+    gradients(
+      b,
+      loss,
+      names.map((name) => values[name]!),
+    ).forEach((gradient, i) => {
       t.same(gradient.shape, test.inputs[names[i]!], `shape of d${names[i]}`)
       b.output(`d${names[i]}`, gradient)
     })
@@ -265,8 +297,13 @@ for (const test of cases) {
 
 t.test('every operator with a gradient rule has a check above', async (t) => {
   const checked = new Set<string>(cases.map(({ op }) => op))
-  const missing = Object.entries(vjpRules).filter(([op, rule]) => rule !== 'none' && !checked.has(op))
-  t.same(missing.map(([op]) => op), [])
+  const missing = Object.entries(vjpRules).filter(
+    ([op, rule]) => rule !== 'none' && !checked.has(op),
+  )
+  t.same(
+    missing.map(([op]) => op),
+    [],
+  )
 })
 
 t.test('asking for a gradient through an operator without one is an error', async (t) => {

@@ -68,7 +68,10 @@ export function promptAttention(
   const { cos, sin } = ropeTables(b, config, config.maxPositions)
   const one = b.op('Cast', [b.int64(1)], { to: 'int32' })
   const seqlens = b.op('Sub', [row.lengths, one], {})
-  const last = b.op('ReduceMax', [b.op('ArangeLike', [row.ids], { axis: 1 })], { axes: [0], keepdims: true })
+  const last = b.op('ReduceMax', [b.op('ArangeLike', [row.ids], { axis: 1 })], {
+    axes: [0],
+    keepdims: true,
+  })
   const last32 = b.op('Cast', [last], { to: 'int32' }) // rows start at 0, whatever their length
   const total = b.op('Add', [last32, one], {})
   const rotate = rotateOutside(b, config, { ids: row.ids, seqlens: last32, cos, sin })
@@ -85,7 +88,12 @@ export function promptAttention(
  * along the rows, so grouping needs no copies of K and V and their gradients add up by themselves.
  * Right padding needs no mask: under the causal mask no real token sees it.
  */
-export function explicitAttention(b: Builder, config: ModelConfig, ids: Value, positions: number): AttentionCore {
+export function explicitAttention(
+  b: Builder,
+  config: ModelConfig,
+  ids: Value,
+  positions: number,
+): AttentionCore {
   const { heads: N, kvHeads: K, headDim: D } = config
   const { cos, sin } = ropeTables(b, config, positions)
   const S = ids.shape[1]!

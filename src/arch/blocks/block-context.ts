@@ -70,4 +70,3 @@ export function embed(ctx: BlockContext, ids: Value, name: string): Value {
   const { vocabSize, hiddenSize } = ctx.config
   return ctx.b.op('Gather', [ctx.weight(name, [vocabSize, hiddenSize]), ids], { axis: 0 })
 }
-

@@ -6,7 +6,10 @@ import type { ModelConfig } from '../model-config.ts'
 /** Angular frequency of every pair of channels, [headDim / 2]. */
 export function ropeFrequencies(config: ModelConfig): Float64Array {
   const { headDim, ropeTheta, ropeScaling } = config
-  const base = Float64Array.from({ length: headDim / 2 }, (_, i) => ropeTheta ** (-(2 * i) / headDim))
+  const base = Float64Array.from(
+    { length: headDim / 2 },
+    (_, i) => ropeTheta ** (-(2 * i) / headDim),
+  )
   if (ropeScaling.kind === 'default') return base
   const { factor, lowFreqFactor, highFreqFactor, originalMaxPositions } = ropeScaling
   return base.map((frequency) => {

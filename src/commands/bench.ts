@@ -1,0 +1,39 @@
+/** `steerlm bench decode|prefill|train`: JSON rows, medians of several rounds after a warm-up. */
+import { runDecodeBench } from '../../bench/decode.bench.ts'
+import { runPrefillBench } from '../../bench/prefill.bench.ts'
+import { runTrainBench } from '../../bench/train.bench.ts'
+import { fail } from '../errors.ts'
+import { resolveModel } from '../registry/model-folder.ts'
+import { helpText, parseFlags } from '../util/args.ts'
+import { modelPlaces } from './workplace.ts'
+
+const flags = {
+  model: { type: 'string', default: 'village', help: 'model whose shape and weights are measured' },
+  batch: { type: 'integer', multiple: true, min: 1, max: 64, help: 'streams or rows at once; repeatable' },
+  rounds: { type: 'integer', default: 5, min: 1, help: 'measured rounds' },
+  threads: { type: 'integer', default: 0, min: 0, help: 'CPU threads; 0: all cores' },
+  seed: { type: 'integer', default: 1, min: 0, help: 'of the random prompts' },
+  home: { type: 'string', help: 'data folder (STEERLM_HOME, ~/.steerlm)' },
+} as const
+
+const benches = { decode: runDecodeBench, prefill: runPrefillBench, train: runTrainBench }
+
+/** Without a topic all of them run. */
+export async function run(argv: string[]): Promise<number> {
+  const { values, positionals, help } = parseFlags(argv, flags)
+  if (help) {
+    console.log(helpText('steerlm bench [decode|prefill|train]', flags))
+    return 0
+  }
+  const known = Object.keys(benches) as (keyof typeof benches)[]
+  const topics = positionals.length ? positionals : known
+  const modelDir = await resolveModel(values.model, modelPlaces(values.home))
+  const { rounds, seed } = values
+  const common = { modelDir, rounds, seed, threads: values.threads || undefined }
+  for (const topic of topics) {
+    const bench = Object.hasOwn(benches, topic) ? benches[topic as keyof typeof benches] : undefined
+    if (!bench) fail('BAD_ARGUMENT', `bench: expected ${known.join(', ')}, got "${topic}"`)
+    await bench(values.batch.length ? { ...common, batches: values.batch } : common)
+  }
+  return 0
+}

@@ -1,0 +1,192 @@
+/**
+ * `steerlm bootstrap`: SteerLM step 4. Replies are sampled at the high-quality label combinations
+ * seen in the data, rated by the attribute model, and trained on with the *predicted* labels
+ * (2310.05344 §3.4: combinations uniformly, top-k 50).
+ */
+import { availableParallelism } from 'node:os'
+import { appendFile, mkdir, readFile, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { AttributeSet } from '../../schemas/attributes.ts'
+import { ConversationRecord, type Message } from '../../schemas/records.ts'
+import { labelRecords } from '../apm/label-records.ts'
+import { openDataset, writeDataset, type Dataset } from '../datasets/dataset-store.ts'
+import { createEngine, createScorer, type Engine } from '../engine/index.ts'
+import { fail } from '../errors.ts'
+import { helpText, parseFlags, type FlagValues } from '../util/args.ts'
+import { createProgress } from '../util/progress.ts'
+import { createRandom } from '../util/random.ts'
+import { run as train } from './train.ts'
+import { trainingFlags } from './training-flags.ts'
+import { seenCombinations } from './training-rows.ts'
+import { modelPlaces, openModelText, type OpenedModel } from './workplace.ts'
+
+const flags = {
+  data: { type: 'string', required: true, help: 'labelled data set: prompts and combinations' },
+  model: { type: 'string', required: true, help: 'attribute-conditioned model to sample from' },
+  apm: { type: 'string', required: true, help: 'attribute model' },
+  name: { type: 'string', required: true, help: 'name of the model that comes out' },
+  samples: { type: 'integer', default: 2000, min: 1, help: 'replies to sample' },
+  mix: { type: 'integer', default: 2000, min: 0, help: 'rows of --data to train on as well' },
+  'top-k': { type: 'integer', default: 50, min: 0, help: 'of the sampling; 0: all tokens' },
+  temperature: { type: 'number', default: 1, min: 0, help: 'of the sampling' },
+  concurrency: { type: 'integer', default: 16, min: 1, max: 64, help: 'replies sampled at once' },
+  dtype: { type: 'string', default: 'f32', choices: ['f32', 'f16'], help: 'of the written weights' },
+  'label-dropout': { type: 'number', default: 0.1, min: 0, max: 1, help: 'share of hidden labels' },
+  ...trainingFlags,
+} as const
+
+type Values = FlagValues<typeof flags>
+
+/** Combinations whose "higher is better" values are at the top and "lower" ones at the bottom. */
+export function highQuality(
+  combinations: readonly { readonly values: readonly number[] }[],
+  attributes: AttributeSet,
+): number[][] {
+  const best = combinations.filter(({ values }) =>
+    attributes.every(({ direction, min, max }, a) => {
+      if (direction === 'neither') return true
+      return values[a] === (direction === 'higher' ? max : min)
+    }),
+  )
+  return best.map(({ values }) => [...values])
+}
+
+interface Draw {
+  readonly prompt: Message[]
+  readonly values: Record<string, number>
+}
+
+/** Prompts at random replies of random records, each with a combination drawn uniformly. */
+async function drawPrompts(dataset: Dataset, attributes: AttributeSet, values: Values): Promise<Draw[]> {
+  const best = highQuality(await seenCombinations(dataset, attributes), attributes)
+  if (best.length === 0)
+    fail('BAD_RECORD', `data set "${values.data}" has no reply of the highest quality to start from`)
+  const prompts: Message[][] = []
+  for await (const { messages } of dataset.conversations()) {
+    messages.forEach(({ role }, i) => {
+      if (role === 'assistant' && i > 0) prompts.push(messages.slice(0, i))
+    })
+  }
+  const random = createRandom(values.seed).fork('bootstrap')
+  return Array.from({ length: values.samples }, () => {
+    const combination = random.pick(best)
+    const entries = attributes.map(({ name }, a) => [name, combination[a]!] as const)
+    return { prompt: random.pick(prompts), values: Object.fromEntries(entries) }
+  })
+}
+
+async function sampleReply(
+  engine: Engine,
+  text: OpenedModel,
+  draw: Draw,
+  options: { readonly seed: number; readonly values: Values },
+): Promise<string> {
+  const tokens: number[] = []
+  const { values, seed } = options
+  const prompt = text.template.promptTokens(draw.prompt, draw.values)
+  const events = engine.generate({
+    tokens: prompt,
+    maxTokens: engine.contextLength - prompt.length,
+    temperature: values.temperature,
+    topK: values['top-k'] || undefined,
+    seed,
+    stopTokens: text.template.stopTokens,
+  })
+  for await (const event of events) if (event.type === 'token') tokens.push(event.token)
+  return text.tokenizer.decode(tokens, { skipSpecialTokens: true }).trim()
+}
+
+/** Samples all draws; finished ones are appended to a file, from which a later run goes on. */
+async function sampleAll(draws: readonly Draw[], text: OpenedModel, values: Values, file: string) {
+  const replies = new Map<number, string>()
+  const saved = await readFile(file, 'utf8').catch(() => '')
+  for (const line of saved.split('\n').slice(0, -1)) {
+    const { index, reply } = JSON.parse(line) as { index: number; reply: string }
+    replies.set(index, reply)
+  }
+  const slots = Math.min(values.concurrency, draws.length)
+  const threads = values.threads || availableParallelism()
+  const engine = await createEngine({ modelDir: text.dir, slots, threads })
+  const progress = createProgress({ label: 'sample', total: draws.length, unit: 'replies' })
+  const waiting = draws.map((_, i) => i).filter((i) => !replies.has(i))
+  const worker = async () => {
+    for (let index = waiting.shift(); index !== undefined; index = waiting.shift()) {
+      const reply = await sampleReply(engine, text, draws[index]!, { seed: values.seed * 1_000_003 + index, values })
+      replies.set(index, reply)
+      await appendFile(file, `${JSON.stringify({ index, reply })}\n`)
+      progress.update(replies.size)
+    }
+  }
+  try {
+    await Promise.all(Array.from({ length: slots }, worker))
+  } finally {
+    progress.stop()
+    await engine.dispose()
+  }
+  return replies
+}
+
+/** Sampled conversations with the labels that the attribute model gives the new replies. */
+async function labelSamples(draws: readonly Draw[], replies: ReadonlyMap<number, string>, apm: OpenedModel) {
+  const records = draws.flatMap((draw, i): ConversationRecord[] => {
+    const content = replies.get(i)
+    if (!content) return []
+    const messages = [...draw.prompt, { role: 'assistant' as const, content }]
+    return [{ id: `bootstrap-${i}`, messages }]
+  })
+  const scorer = await createScorer({ modelDir: apm.dir })
+  try {
+    const { template, manifest } = apm
+    return await labelRecords(records, { scorer, template, attributes: manifest.attributes })
+  } finally {
+    await scorer.dispose()
+  }
+}
+
+async function mixed(dataset: Dataset, rows: number, seed: number): Promise<ConversationRecord[]> {
+  const all: ConversationRecord[] = []
+  for await (const record of dataset.conversations()) all.push(record)
+  return createRandom(seed).fork('mix').shuffle(all).slice(0, rows)
+}
+
+/** Flags that the final training takes over as they were given. */
+function trainingArgs(values: Values, data: string): string[] {
+  const own = ['data', 'model', 'apm', 'name', 'samples', 'mix', 'top-k', 'temperature', 'concurrency']
+  const passed = Object.entries(values).flatMap(([name, value]) => {
+    if (own.includes(name) || value === undefined || value === false) return []
+    return value === true ? [`--${name}`] : [`--${name}`, String(value)]
+  })
+  return ['sft', '--data', data, '--base', values.model, '--name', values.name, ...passed]
+}
+
+export async function run(argv: string[]): Promise<number> {
+  const { values, help } = parseFlags(argv, flags)
+  if (help) {
+    console.log(helpText('steerlm bootstrap --data N --model M --apm A --name OUT', flags))
+    return 0
+  }
+  const places = modelPlaces(values.home)
+  const dataset = await openDataset(values.data, places.home)
+  const text = await openModelText(values.model, places)
+  const apm = await openModelText(values.apm, places)
+  if (apm.manifest.kind !== 'attribute-model')
+    fail('MODEL_NOT_PREDICTIVE', `--apm: "${values.apm}" is a ${apm.manifest.kind}`)
+  const draws = await drawPrompts(dataset, text.manifest.attributes, values)
+  const work = join(places.home, 'trainings', `${values.name}-samples`)
+  await mkdir(work, { recursive: true })
+  const file = join(work, 'replies.ndjson')
+  if (!values.resume) await rm(file, { force: true })
+  const replies = await sampleAll(draws, text, values, file)
+  const samples = await labelSamples(draws, replies, apm)
+  const name = `${values.name}-samples`
+  await writeDataset({
+    name,
+    home: places.home,
+    records: [...samples, ...(await mixed(dataset, values.mix, values.seed))],
+    source: { bootstrap: { model: values.model, apm: values.apm, data: dataset.manifest.sha256 } },
+    overwrite: true,
+  })
+  const code = await train(trainingArgs(values, name))
+  await rm(work, { recursive: true, force: true })
+  return code
+}

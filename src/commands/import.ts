@@ -1,0 +1,83 @@
+/** `steerlm import`: a Hugging Face checkpoint folder into the registry, checked first. */
+import { copyFile, mkdir, readdir, stat } from 'node:fs/promises'
+import { basename, dirname, join, resolve } from 'node:path'
+import { openModel, readModelConfig } from '../arch/index.ts'
+import { architectureOf } from '../arch/architectures.ts'
+import { fail } from '../errors.ts'
+import { attributeSet } from '../labels/attribute-sets.ts'
+import { readManifest, userModelPath, writeManifest } from '../registry/model-folder.ts'
+import { loadTokenizer } from '../text/tokenizer.ts'
+import { checkpointParams } from '../training/initial-state.ts'
+import { helpText, parseFlags } from '../util/args.ts'
+import { writeFolder } from '../util/folder.ts'
+import { modelPlaces } from './workplace.ts'
+import { readRawConfig, writeModel } from './write-model.ts'
+
+const flags = {
+  name: { type: 'string', help: "name in the registry; default: the folder's" },
+  attributes: { type: 'string', help: 'attribute set that the model was trained to follow' },
+  quantize: {
+    type: 'string',
+    choices: ['f32', 'f16'],
+    help: 'store the weights so; default: as they are',
+  },
+  json: { type: 'boolean', default: false, help: 'print the result as JSON' },
+  home: { type: 'string', help: 'data folder (STEERLM_HOME, ~/.steerlm)' },
+} as const
+
+const MODEL_FILE = /\.(json|safetensors|jinja)$/
+
+async function copyModel(from: string, to: string): Promise<void> {
+  await mkdir(dirname(to), { recursive: true })
+  await writeFolder(to, async (dir) => {
+    for (const entry of await readdir(from)) {
+      if (!MODEL_FILE.test(entry) || !(await stat(join(from, entry))).isFile()) continue
+      await copyFile(join(from, entry), join(dir, entry))
+    }
+  })
+}
+
+export async function run(argv: string[]): Promise<number> {
+  const { values, positionals, help } = parseFlags(argv, flags)
+  if (help) {
+    console.log(helpText('steerlm import DIR [--name N]', flags))
+    return 0
+  }
+  const given = positionals[0]
+  if (given === undefined || positionals.length !== 1)
+    fail('BAD_ARGUMENT', `import: expected one folder, got "${positionals.join(' ')}"`)
+  const from = resolve(given)
+  const name = values.name ?? basename(from)
+  const { home } = modelPlaces(values.home)
+  const path = userModelPath(name, home)
+  await readModelConfig(from)
+  await loadTokenizer(from)
+  const { config, checkpoint } = await openModel(from)
+  const found = await readManifest(from)
+  const attributes = values.attributes ? attributeSet(values.attributes) : found.attributes
+  const manifest = { ...found, name, attributes }
+  try {
+    if (values.quantize === undefined) {
+      await copyModel(from, path)
+      await writeManifest(path, manifest)
+    } else {
+      const architecture = architectureOf(config)
+      await writeModel({
+        path,
+        textFrom: from,
+        config: await readRawConfig(from),
+        tensors: await checkpointParams(checkpoint, architecture, config),
+        shapes: architecture.weights(config),
+        manifest,
+        dtype: values.quantize as 'f32' | 'f16',
+      })
+    }
+  } finally {
+    await checkpoint.close()
+  }
+  const { architecture, layers, hiddenSize, vocabSize } = config
+  if (values.json) console.log(JSON.stringify({ name, path, architecture, layers, hiddenSize, vocabSize }))
+  else console.log(`${name}: ${architecture}, ${layers} layers, hidden size ${hiddenSize}, ${path}`)
+  return 0
+}
+

@@ -1,0 +1,80 @@
+/** `steerlm serve`: loads models and listens until it is told to stop. */
+import { once } from 'node:events'
+import type { AddressInfo } from 'node:net'
+import { parseArgs } from 'node:util'
+import { readConfig, type Config, type ConfigFlags } from '../config.ts'
+import { fail } from '../errors.ts'
+import { createServer, type Server } from '../wiring.ts'
+
+export const help = `steerlm serve [options]
+
+Serves models over HTTP: a page at /, an OpenAI-compatible API at /v1, its documentation at /docs.
+
+  --model NAME   a model to serve, repeatable; a name with a slash is a folder (default: the bundled ones)
+  --port PORT    where to listen (default: PORT or 8080; 0 takes any free port)
+  --host HOST    the address to listen on (default: HOST or 127.0.0.1)
+  --device cpu   where models run
+  --home DIR     the data folder (default: STEERLM_HOME or ~/.steerlm)
+  --help         this text
+`
+
+/** Returns the exit code. Fails BAD_ARGUMENT, MODEL_NOT_FOUND or with what a model failed to load with. */
+export async function run(argv: string[]): Promise<number> {
+  const flags = parseFlags(argv)
+  if (flags.help) {
+    process.stdout.write(help)
+    return 0
+  }
+  const { help: _help, ...given } = flags
+  const config = readConfig(given, process.env)
+  const stop = stopSignal()
+  const server = await createServer(config)
+  try {
+    const url = await listen(server, config)
+    server.app.log.info({ config }, 'configuration')
+    process.stdout.write(`steerlm serves ${server.models.join(', ')} on ${url}\n`)
+    await stop
+  } finally {
+    await server.close()
+  }
+  return 0
+}
+
+function parseFlags(argv: string[]): ConfigFlags & { help?: boolean } {
+  try {
+    return parseArgs({
+      args: argv,
+      options: {
+        model: { type: 'string', multiple: true },
+        device: { type: 'string' },
+        port: { type: 'string' },
+        host: { type: 'string' },
+        home: { type: 'string' },
+        help: { type: 'boolean', short: 'h' },
+      },
+    }).values
+  } catch (error) {
+    return fail('BAD_ARGUMENT', (error as Error).message, { cause: error })
+  }
+}
+
+async function listen(server: Server, config: Config): Promise<string> {
+  const { host, port } = config
+  try {
+    await server.app.listen({ host, port })
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException
+    const why = code === 'EADDRINUSE' ? 'the port is in use' : message
+    fail('BAD_ARGUMENT', `cannot listen on ${host}:${port}: ${why}; choose with --port and --host`, {
+      cause: error,
+      param: '--port',
+    })
+  }
+  const { port: bound } = server.app.server.address() as AddressInfo
+  return `http://${host.includes(':') ? `[${host}]` : host}:${bound}`
+}
+
+/** Resolves at the first SIGINT or SIGTERM; a second one ends the process as usual. */
+function stopSignal(): Promise<unknown> {
+  return Promise.race([once(process, 'SIGINT'), once(process, 'SIGTERM')])
+}

@@ -1,0 +1,69 @@
+/**
+ * What goes into the engine and what comes out of it: token ids only, never text.
+ * The scheduler fills these in; `createEngine` hands them to callers.
+ */
+
+/** One generation. Unset sampling fields are off. */
+export interface EngineRequest {
+  /** The prompt, at least one id, each in [0, vocabulary). */
+  tokens: readonly number[]
+  /** Most tokens to emit; 0 runs the prompt only. */
+  maxTokens: number
+  /** 0 = greedy. */
+  temperature: number
+  /** Keep the k likeliest tokens; 0 = off. */
+  topK?: number
+  /** Keep the likeliest tokens that together reach this mass, [0, 1]. */
+  topP?: number
+  /** Keep tokens at least this fraction as likely as the likeliest, [0, 1]. */
+  minP?: number
+  /** > 1 makes tokens of prompt and reply less likely (CTRL, arXiv 1909.05858). */
+  repetitionPenalty?: number
+  /** Subtracted once from the logit of every token of the reply. */
+  presencePenalty?: number
+  /** Subtracted from a token's logit for each time the reply holds it. */
+  frequencyPenalty?: number
+  /** Same request + same seed = same reply; unset = a fresh random seed. */
+  seed?: number
+  /** A sampled token of this list ends the reply and is not emitted. */
+  stopTokens: readonly number[]
+  /** Emit stop tokens like any other and go on. */
+  ignoreStop?: boolean
+  /** Report log-probabilities with this many alternatives; 0 = the token's own only. */
+  logprobs?: number
+  /** Report log-probabilities of the prompt's tokens in the `start` event. */
+  echo?: boolean
+  /** Added to the logit of each token id named. */
+  logitBias?: Readonly<Record<number, number>>
+}
+
+/** Log-probabilities (natural log) of the model's own distribution, before temperature, bias and cuts. */
+export interface TokenLogprob {
+  token: number
+  /** null for the first prompt token, which nothing predicts. */
+  logprob: number | null
+  /** The likeliest tokens, best first. */
+  top: { token: number; logprob: number }[]
+}
+
+export type FinishReason = 'stop' | 'length'
+
+export type EngineEvent =
+  | {
+      type: 'start'
+      promptTokens: number
+      cachedTokens: number
+      promptLogprobs?: TokenLogprob[]
+    }
+  | { type: 'token'; token: number; logprob?: TokenLogprob }
+  | {
+      type: 'done'
+      reason: FinishReason
+      /** The stop token that was sampled, when the reason is `stop`. */
+      stopToken?: number
+      promptTokens: number
+      /** `token` events sent; the stop token is not one of them. */
+      completionTokens: number
+      /** Prompt tokens whose keys and values were already in the cache. */
+      cachedTokens: number
+    }

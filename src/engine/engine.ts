@@ -1,0 +1,55 @@
+/** The engine of one language model: a checkpoint folder in, streams of tokens out. */
+
+import type { ModelConfig } from '../arch/index.ts'
+import { fail } from '../errors.ts'
+import type { EngineEvent, EngineRequest } from './engine-types.ts'
+import { OrtModelStep } from './ort-model-step.ts'
+import { Scheduler } from './scheduler.ts'
+
+export interface EngineOptions {
+  modelDir: string
+  /** Streams that run at the same time. */
+  slots?: number
+  /** Tokens of prompt and reply together; by default what the checkpoint allows, at most 4096. */
+  contextLength?: number
+  /** Threads of one run; by default one for each physical core. */
+  threads?: number
+  /** Requests that may wait for a slot. */
+  queueLimit?: number
+  /** Prompt tokens computed between two decode steps. */
+  chunkTokens?: number
+}
+
+export interface Engine {
+  readonly config: ModelConfig
+  readonly contextLength: number
+  /**
+   * Enqueues the request at once and returns its events. Throws BAD_REQUEST, CONTEXT_TOO_LONG or
+   * QUEUE_FULL right here; the iteration ends with CANCELLED when the signal aborts. Events wait
+   * for a slow reader; leaving the iteration early cancels the rest.
+   */
+  generate(request: EngineRequest, signal?: AbortSignal): AsyncIterable<EngineEvent>
+  /** Waits for the step in flight; open streams end with CANCELLED. */
+  dispose(): Promise<void>
+}
+
+function checkCount(name: string, value: number, max: number): number {
+  if (Number.isInteger(value) && value >= 1 && value <= max) return value
+  return fail('BAD_ARGUMENT', `${name}: expected an integer from 1 to ${max}, got ${value}`)
+}
+
+/** Loads a checkpoint for generation. The caller disposes the engine. */
+export async function createEngine(options: EngineOptions): Promise<Engine> {
+  const slots = checkCount('slots', options.slots ?? 8, 256)
+  const chunkTokens = checkCount('chunk tokens', options.chunkTokens ?? 128, 4096)
+  const queueLimit = checkCount('queue limit', options.queueLimit ?? 256, 1_000_000)
+  const { modelDir, contextLength, threads } = options
+  const step = await OrtModelStep.create({ modelDir, slots, contextLength, threads })
+  const scheduler = new Scheduler(step, { chunkTokens, queueLimit })
+  return {
+    config: step.config,
+    contextLength: step.contextLength,
+    generate: (request, signal) => scheduler.submit(request, signal),
+    dispose: () => scheduler.dispose(),
+  }
+}

@@ -1,0 +1,124 @@
+/** One request on its way through the scheduler: its prompt, its sampler state, its events. */
+
+import { SteerError } from '../errors.ts'
+import type { EngineEvent, EngineRequest, FinishReason, TokenLogprob } from './engine-types.ts'
+import { EventQueue } from './event-queue.ts'
+import { tokenLogprob } from './logprobs.ts'
+import type { Sampler } from './sampler.ts'
+import { SamplerState } from './sampler.ts'
+
+/** What a sampled token means for its stream. */
+export type Outcome = 'continue' | 'finished'
+
+export class Generation {
+  readonly request: EngineRequest
+  readonly events: EventQueue<EngineEvent>
+  /** −1 until a slot is taken. */
+  slot = -1
+  cachedTokens = 0
+  /** Sampled, not yet in the cache: what the next decode run feeds. */
+  nextToken = 0
+  /** Set from outside the loop; the loop drops the stream at its next step. */
+  cancelled = false
+  readonly #state: SamplerState
+  readonly #stopTokens: ReadonlySet<number>
+  readonly #promptLogprobs: TokenLogprob[] = []
+  #emitted = 0
+  #detach: () => void = () => {}
+
+  /** `onCancel` is called when the signal aborts or the reader leaves early. */
+  constructor(
+    request: EngineRequest,
+    options: { vocabSize: number; signal: AbortSignal | undefined; onCancel: () => void },
+  ) {
+    const { vocabSize, signal, onCancel } = options
+    this.request = request
+    this.events = new EventQueue(() => {
+      this.cancelled = true
+      this.#detach()
+      onCancel()
+    })
+    this.#state = new SamplerState(request, request.tokens, vocabSize)
+    this.#stopTokens = new Set(request.ignoreStop ? [] : request.stopTokens)
+    this.#listen(signal, onCancel)
+  }
+
+  /** Ends the stream with an error for its reader. */
+  fail(error: unknown): void {
+    this.#detach()
+    this.events.fail(error)
+  }
+
+  /** Ends the stream with CANCELLED for its reader. */
+  cancel(reason: string): void {
+    this.cancelled = true
+    this.fail(new SteerError('CANCELLED', reason))
+  }
+
+  /**
+   * Records what the logits [n, V] of prompt positions start … start + n − 1 say about the prompt
+   * tokens that follow them.
+   */
+  echo(logits: Float32Array, start: number, vocabSize: number): void {
+    const { tokens, logprobs } = this.request
+    if (start === 0) this.#promptLogprobs.push({ token: tokens[0]!, logprob: null, top: [] })
+    for (let row = 0; (row + 1) * vocabSize <= logits.length; row += 1) {
+      const token = tokens[start + row + 1]
+      if (token === undefined) return
+      const rowLogits = logits.subarray(row * vocabSize, (row + 1) * vocabSize)
+      this.#promptLogprobs.push(tokenLogprob(rowLogits, token, logprobs ?? 0))
+    }
+  }
+
+  /** Announces that the prompt is in the cache. */
+  start(): void {
+    this.events.push({
+      type: 'start',
+      promptTokens: this.request.tokens.length,
+      cachedTokens: this.cachedTokens,
+      ...(this.request.echo ? { promptLogprobs: this.#promptLogprobs } : {}),
+    })
+  }
+
+  /** Samples from `logits` [V] and emits. `isFull`: the cache has no position for another token. */
+  advance(logits: Float32Array, sampler: Sampler, isFull: boolean): Outcome {
+    if (this.request.maxTokens === 0) return this.#finish('length')
+    const token = sampler.sample(logits, this.#state)
+    if (this.#stopTokens.has(token)) return this.#finish('stop', token)
+    this.#emitted += 1
+    const { logprobs } = this.request
+    this.events.push(
+      logprobs === undefined
+        ? { type: 'token', token }
+        : { type: 'token', token, logprob: tokenLogprob(logits, token, logprobs) },
+    )
+    if (this.#emitted === this.request.maxTokens || isFull) return this.#finish('length')
+    this.nextToken = token
+    return 'continue'
+  }
+
+  #finish(reason: FinishReason, stopToken?: number): Outcome {
+    this.events.push({
+      type: 'done',
+      reason,
+      ...(stopToken === undefined ? {} : { stopToken }),
+      promptTokens: this.request.tokens.length,
+      completionTokens: this.#emitted,
+      cachedTokens: this.cachedTokens,
+    })
+    this.events.end()
+    this.#detach()
+    return 'finished'
+  }
+
+  #listen(signal: AbortSignal | undefined, onCancel: () => void): void {
+    if (!signal) return
+    const onAbort = (): void => {
+      this.cancel('the caller aborted the request')
+      onCancel()
+    }
+    if (signal.aborted) return onAbort()
+    signal.addEventListener('abort', onAbort, { once: true })
+    this.#detach = () => signal.removeEventListener('abort', onAbort)
+  }
+}

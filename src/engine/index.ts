@@ -1,0 +1,4 @@
+/** Tokens in, tokens or scores out; no text. */
+export { createEngine, type Engine, type EngineOptions } from './engine.ts'
+export type { EngineEvent, EngineRequest, FinishReason, TokenLogprob } from './engine-types.ts'
+export { createScorer, type Scorer, type ScorerOptions } from './scorer.ts'

@@ -1,0 +1,243 @@
+/**
+ * The decode graph on ONNX Runtime, over key/value memory owned here: one buffer per layer and
+ * kind, [slots, Nkv, C, D] f32. A run over slots first … first + B − 1 binds that part of each
+ * buffer as past and as present, so the cache is written in place and never copied.
+ *
+ * A `Binding` per shape is kept and reused; all share the small input arrays and the logits array,
+ * which is right because runs follow one another.
+ */
+
+import type { ModelConfig } from '../arch/index.ts'
+import { buildDecodeModel } from '../arch/index.ts'
+import { fail } from '../errors.ts'
+import type { Binding } from '../ort/index.ts'
+import { createTensor, Session } from '../ort/index.ts'
+import type { DecodeInput, ModelStep, PrefillInput } from './model-step.ts'
+
+export interface OrtModelStepOptions {
+  modelDir: string
+  slots: number
+  /** Positions per slot; by default the checkpoint's, at most `DEFAULT_CONTEXT_LENGTH`. */
+  contextLength?: number
+  threads?: number
+}
+
+/** Memory grows with it: checkpoints that allow more get more only when asked to. */
+export const DEFAULT_CONTEXT_LENGTH = 4096
+
+/** Bindings kept; each costs a few kilobytes. */
+const BINDING_LIMIT = 64
+
+/** What distinguishes one binding from another. */
+interface Shape {
+  /** First slot, and rows B. */
+  first: number
+  rows: number
+  /** Tokens per row S, and positions P whose logits come out. */
+  tokens: number
+  logits: number
+}
+
+/** Keys and values of one layer, each [slots, Nkv, C, D]. */
+interface LayerCache {
+  key: Float32Array
+  value: Float32Array
+}
+
+interface CacheSize {
+  slots: number
+  contextLength: number
+}
+
+/** The system hands out the pages only when they are written to. */
+function allocateCache(config: ModelConfig, size: CacheSize): LayerCache[] {
+  const length = size.slots * config.kvHeads * size.contextLength * config.headDim
+  try {
+    return Array.from({ length: config.layers }, () => ({
+      key: new Float32Array(length),
+      value: new Float32Array(length),
+    }))
+  } catch (cause) {
+    const bytes = 8 * length * config.layers
+    const asked = `${size.slots} slots of ${size.contextLength} tokens`
+    return fail('BAD_ARGUMENT', `${asked} need ${bytes} bytes of cache, too much here`, { cause })
+  }
+}
+
+function resolveContextLength(config: ModelConfig, asked: number | undefined): number {
+  const { maxPositions } = config
+  if (asked === undefined) return Math.min(maxPositions, DEFAULT_CONTEXT_LENGTH)
+  if (Number.isInteger(asked) && asked >= 1 && asked <= maxPositions) return asked
+  return fail('BAD_ARGUMENT', `context length: expected 1 to ${maxPositions}, got ${asked}`)
+}
+
+export class OrtModelStep implements ModelStep {
+  readonly config: ModelConfig
+  readonly slots: number
+  readonly contextLength: number
+  readonly vocabSize: number
+  readonly #session: Session
+  readonly #layers: LayerCache[]
+  /** Elements of one slot in a layer's key or value buffer. */
+  readonly #slotSize: number
+  readonly #bindings = new Map<string, Binding>()
+  #ids: BigInt64Array
+  #logitPositions: BigInt64Array
+  #logits: Float32Array
+  readonly #seqlens: Int32Array
+  readonly #total = new Int32Array(1)
+
+  private constructor(
+    session: Session,
+    config: ModelConfig,
+    size: CacheSize & { layers: LayerCache[] },
+  ) {
+    this.#session = session
+    this.config = config
+    this.slots = size.slots
+    this.contextLength = size.contextLength
+    this.vocabSize = config.vocabSize
+    this.#slotSize = config.kvHeads * size.contextLength * config.headDim
+    this.#layers = size.layers
+    this.#seqlens = new Int32Array(size.slots)
+    this.#ids = new BigInt64Array(size.slots)
+    this.#logitPositions = new BigInt64Array(1)
+    this.#logits = new Float32Array(size.slots * config.vocabSize)
+  }
+
+  /** Loads the checkpoint. Fails with the catalogue's checkpoint and runtime errors. */
+  static async create(options: OrtModelStepOptions): Promise<OrtModelStep> {
+    const { model, weightsDirectory, config } = await buildDecodeModel(options.modelDir)
+    const contextLength = resolveContextLength(config, options.contextLength)
+    const size = { slots: options.slots, contextLength }
+    const layers = allocateCache(config, size)
+    const session = await Session.create({
+      model,
+      weightsDirectory,
+      intraOpThreads: options.threads,
+      memoryPattern: false,
+    })
+    return new OrtModelStep(session, config, { ...size, layers })
+  }
+
+  async prefill(input: PrefillInput): Promise<Float32Array> {
+    const { slot, tokens, start, logitPositions } = input
+    this.#reserve(tokens.length, logitPositions.length)
+    for (let i = 0; i < tokens.length; i += 1) this.#ids[i] = BigInt(tokens[i]!)
+    for (let i = 0; i < logitPositions.length; i += 1) {
+      this.#logitPositions[i] = BigInt(logitPositions[i]!)
+    }
+    this.#seqlens[0] = start + tokens.length - 1
+    this.#total[0] = start + tokens.length
+    const logits = logitPositions.length
+    return this.#run({ first: slot, rows: 1, tokens: tokens.length, logits })
+  }
+
+  async decode(input: DecodeInput): Promise<Float32Array> {
+    const { first, tokens, positions } = input
+    let total = 0
+    for (let row = 0; row < tokens.length; row += 1) {
+      this.#ids[row] = BigInt(tokens[row]!)
+      this.#seqlens[row] = positions[row]!
+      total = Math.max(total, positions[row]! + 1)
+    }
+    this.#total[0] = total
+    this.#logitPositions[0] = 0n
+    return this.#run({ first, rows: tokens.length, tokens: 1, logits: 1 })
+  }
+
+  copyPrefix(from: number, to: number, count: number): void {
+    const { kvHeads, headDim } = this.config
+    const headSize = this.contextLength * headDim
+    for (const { key, value } of this.#layers) {
+      for (let head = 0; head < kvHeads; head += 1) {
+        const source = from * this.#slotSize + head * headSize
+        const target = to * this.#slotSize + head * headSize
+        key.copyWithin(target, source, source + count * headDim)
+        value.copyWithin(target, source, source + count * headDim)
+      }
+    }
+  }
+
+  dispose(): void {
+    this.#dropBindings()
+    this.#session.dispose()
+  }
+
+  async #run(shape: Shape): Promise<Float32Array> {
+    await this.#session.run(this.#binding(shape))
+    return this.#logits.subarray(0, shape.rows * shape.logits * this.vocabSize)
+  }
+
+  /** Makes the shared arrays large enough; bindings over the old ones go. */
+  #reserve(tokens: number, logits: number): void {
+    const logitCount = logits * this.vocabSize
+    const fits =
+      tokens <= this.#ids.length &&
+      logits <= this.#logitPositions.length &&
+      logitCount <= this.#logits.length
+    if (fits) return
+    this.#dropBindings()
+    if (tokens > this.#ids.length) this.#ids = new BigInt64Array(tokens)
+    if (logits > this.#logitPositions.length) this.#logitPositions = new BigInt64Array(logits)
+    if (logitCount > this.#logits.length) this.#logits = new Float32Array(logitCount)
+  }
+
+  /** The kept binding of this shape, or a new one in place of the one unused longest. */
+  #binding(shape: Shape): Binding {
+    const key = `${shape.first}:${shape.rows}:${shape.tokens}:${shape.logits}`
+    const kept = this.#bindings.get(key)
+    const binding = kept ?? this.#bind(shape)
+    this.#bindings.delete(key)
+    if (this.#bindings.size >= BINDING_LIMIT) {
+      const [oldestKey, oldest] = this.#bindings.entries().next().value!
+      this.#bindings.delete(oldestKey)
+      oldest.dispose()
+    }
+    this.#bindings.set(key, binding)
+    return binding
+  }
+
+  #bind(shape: Shape): Binding {
+    const binding = this.#session.createBinding()
+    try {
+      this.#bindAll(binding, shape)
+    } catch (error) {
+      binding.dispose()
+      throw error
+    }
+    return binding
+  }
+
+  #bindAll(binding: Binding, shape: Shape): void {
+    const { rows, tokens, logits } = shape
+    const ids = this.#ids.subarray(0, rows * tokens)
+    binding.bindInput('input_ids', createTensor('int64', [rows, tokens], ids))
+    binding.bindInput('seqlens_k', createTensor('int32', [rows], this.#seqlens.subarray(0, rows)))
+    binding.bindInput('total_sequence_length', createTensor('int32', [1], this.#total))
+    const positions = this.#logitPositions.subarray(0, logits)
+    binding.bindInput('logit_positions', createTensor('int64', [logits], positions))
+    const scores = this.#logits.subarray(0, rows * logits * this.vocabSize)
+    binding.bindOutput('logits', createTensor('float32', [rows, logits, this.vocabSize], scores))
+    this.#layers.forEach((layer, i) => {
+      this.#bindCache(binding, `${i}.key`, layer.key, shape)
+      this.#bindCache(binding, `${i}.value`, layer.value, shape)
+    })
+  }
+
+  /** Past and present are one tensor over the slots' part of the buffer. */
+  #bindCache(binding: Binding, name: string, buffer: Float32Array, shape: Shape): void {
+    const begin = shape.first * this.#slotSize
+    const part = buffer.subarray(begin, begin + shape.rows * this.#slotSize)
+    const { kvHeads, headDim } = this.config
+    const dims = [shape.rows, kvHeads, this.contextLength, headDim]
+    const tensor = createTensor('float32', dims, part)
+    binding.bindInput(`past_key_values.${name}`, tensor)
+    binding.bindOutput(`present.${name}`, tensor)
+  }
+
+  #dropBindings(): void {
+    for (const binding of this.#bindings.values()) binding.dispose()
+    this.#bindings.clear()
+  }
+}

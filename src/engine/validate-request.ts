@@ -1,0 +1,83 @@
+/** Checks a request against the model's limits before it may wait in the queue. */
+
+import { fail } from '../errors.ts'
+import type { EngineRequest } from './engine-types.ts'
+
+export interface RequestLimits {
+  vocabSize: number
+  contextLength: number
+}
+
+interface Range {
+  min: number
+  max: number
+  integer?: boolean
+}
+
+/** More alternatives than this are refused: each costs time on every token. */
+export const MAX_LOGPROBS = 100
+
+const ranges: Partial<Record<keyof EngineRequest, Range>> = {
+  maxTokens: { min: 0, max: Number.MAX_SAFE_INTEGER, integer: true },
+  temperature: { min: 0, max: 100 },
+  topK: { min: 0, max: Number.MAX_SAFE_INTEGER, integer: true },
+  topP: { min: 0, max: 1 },
+  minP: { min: 0, max: 1 },
+  repetitionPenalty: { min: 0.01, max: 100 },
+  presencePenalty: { min: -100, max: 100 },
+  frequencyPenalty: { min: -100, max: 100 },
+  seed: { min: Number.MIN_SAFE_INTEGER, max: Number.MAX_SAFE_INTEGER, integer: true },
+  logprobs: { min: 0, max: MAX_LOGPROBS, integer: true },
+}
+
+/** API fields are written in snake_case; `param` names them so. */
+function fieldName(key: string): string {
+  return key.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)
+}
+
+function checkRange(key: string, value: unknown, range: Range): void {
+  const { min, max, integer } = range
+  const isNumber = typeof value === 'number' && value >= min && value <= max
+  if (isNumber && (!integer || Number.isInteger(value))) return
+  const kind = integer ? 'an integer' : 'a number'
+  const name = fieldName(key)
+  fail('BAD_REQUEST', `${name}: expected ${kind} from ${min} to ${max}, got ${String(value)}`, {
+    param: name,
+  })
+}
+
+function checkToken(token: number, vocabSize: number, where: string, param: string): void {
+  if (Number.isInteger(token) && token >= 0 && token < vocabSize) return
+  fail('BAD_REQUEST', `${where}: expected a token id from 0 to ${vocabSize - 1}, got ${token}`, {
+    param,
+  })
+}
+
+function checkPrompt(tokens: readonly number[], limits: RequestLimits): void {
+  if (tokens.length === 0) {
+    fail('BAD_REQUEST', 'prompt: expected at least 1 token, got 0', { param: 'prompt' })
+  }
+  if (tokens.length > limits.contextLength) {
+    fail(
+      'CONTEXT_TOO_LONG',
+      `the prompt has ${tokens.length} tokens, the context holds ${limits.contextLength}`,
+      { param: 'prompt' },
+    )
+  }
+  tokens.forEach((token, i) => checkToken(token, limits.vocabSize, `prompt token ${i}`, 'prompt'))
+}
+
+/** Fails with BAD_REQUEST or CONTEXT_TOO_LONG; returns when the request can be served. */
+export function validateRequest(request: EngineRequest, limits: RequestLimits): void {
+  for (const [key, range] of Object.entries(ranges)) {
+    const value = request[key as keyof EngineRequest]
+    if (value !== undefined || key === 'maxTokens' || key === 'temperature') {
+      checkRange(key, value, range)
+    }
+  }
+  checkPrompt(request.tokens, limits)
+  for (const [token, bias] of Object.entries(request.logitBias ?? {})) {
+    checkToken(Number(token), limits.vocabSize, 'logit_bias', 'logit_bias')
+    checkRange(`logitBias[${token}]`, bias, { min: -1000, max: 1000 })
+  }
+}

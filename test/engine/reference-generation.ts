@@ -1,0 +1,65 @@
+/** What the engine must produce: one request alone, without cache, batch, chunks or scheduler. */
+
+import type { EngineEvent, EngineRequest, TokenLogprob } from '../../src/engine/engine-types.ts'
+import { tokenLogprob } from '../../src/engine/logprobs.ts'
+import { Sampler, SamplerState } from '../../src/engine/sampler.ts'
+import { FAKE_VOCAB, fakeLogits } from './fake-model-step.ts'
+
+/** The events of `request`, with cachedTokens left out (it depends on the cache). */
+export function referenceEvents(request: EngineRequest, contextLength: number): unknown[] {
+  const history = [...request.tokens]
+  const sampler = new Sampler(FAKE_VOCAB)
+  const state = new SamplerState(request, request.tokens, FAKE_VOCAB)
+  const promptTokens = history.length
+  const events: unknown[] = []
+  const promptLogprobs = request.echo ? referenceEcho(request) : undefined
+  events.push({ type: 'start', promptTokens, ...(promptLogprobs ? { promptLogprobs } : {}) })
+  let completionTokens = 0
+  const done = (reason: string, stop?: number): unknown[] => [
+    ...events,
+    {
+      type: 'done',
+      reason,
+      ...(stop === undefined ? {} : { stopToken: stop }),
+      promptTokens,
+      completionTokens,
+    },
+  ]
+  while (completionTokens < request.maxTokens) {
+    const logits = fakeLogits(history)
+    const token = sampler.sample(logits, state)
+    if (!request.ignoreStop && request.stopTokens.includes(token)) return done('stop', token)
+    const logprob =
+      request.logprobs === undefined
+        ? {}
+        : { logprob: tokenLogprob(logits, token, request.logprobs) }
+    events.push({ type: 'token', token, ...logprob })
+    completionTokens += 1
+    if (history.length === contextLength) break
+    history.push(token)
+  }
+  return done('length')
+}
+
+function referenceEcho(request: EngineRequest): TokenLogprob[] {
+  return request.tokens.map((token, i) =>
+    i === 0
+      ? { token, logprob: null, top: [] }
+      : tokenLogprob(fakeLogits(request.tokens.slice(0, i)), token, request.logprobs ?? 0),
+  )
+}
+
+/** Drops what may depend on the cache. */
+export function withoutCache(events: readonly EngineEvent[]): unknown[] {
+  return events.map((event) => {
+    if (event.type === 'token') return event
+    const { cachedTokens: _, ...rest } = event
+    return rest
+  })
+}
+
+export async function collect(stream: AsyncIterable<EngineEvent>): Promise<EngineEvent[]> {
+  const events: EngineEvent[] = []
+  for await (const event of stream) events.push(event)
+  return events
+}
