@@ -6,7 +6,7 @@ import { freshState, randomParams } from '../src/training/initial-state.ts'
 import { TrainSession } from '../src/training/train-session.ts'
 import { createRandom } from '../src/util/random.ts'
 import { fail } from '../src/errors.ts'
-import { reportRows, type BenchOptions, type BenchRow, type Samples } from './measure.ts'
+import { alternate, reportRows, type BenchOptions, type BenchRow } from './measure.ts'
 
 export interface TrainBenchOptions extends BenchOptions {
   /** Rows of one step. */
@@ -35,9 +35,6 @@ export async function runTrainBench(options: TrainBenchOptions): Promise<BenchRo
     },
     freshState(randomParams(architecture, config, random)),
   )
-  const measured = new Map<number, Samples>(
-    batches.map((batch) => [batch, { tokensPerSecond: [], latenciesMs: [] }]),
-  )
   let steps = 0
   const step = async (batch: number) => {
     const rows = Array.from({ length: batch }, () => ({
@@ -50,17 +47,12 @@ export async function runTrainBench(options: TrainBenchOptions): Promise<BenchRo
     return performance.now() - started
   }
   try {
-    // The first round warms up.
-    for (let round = 0; round <= rounds; round++) {
-      for (const batch of batches) {
-        const ms = await step(batch)
-        if (round === 0) continue
-        measured.get(batch)!.tokensPerSecond.push((batch * rowTokens * 1000) / ms)
-        measured.get(batch)!.latenciesMs.push(ms)
-      }
-    }
+    const results = await alternate(batches, rounds, async (batch) => {
+      const ms = await step(batch)
+      return { tokensPerSecond: [(batch * rowTokens * 1000) / ms], latenciesMs: [ms] }
+    })
+    return reportRows('train', options, results)
   } finally {
     session.dispose()
   }
-  return reportRows('train', options, measured)
 }

@@ -17,11 +17,17 @@ const { values } = parseArgs({
   },
 })
 
+function count(name: 'seed' | 'conversations' | 'vocab'): number {
+  const value = Number(values[name])
+  if (Number.isInteger(value) && value >= 0) return value
+  return fail('BAD_ARGUMENT', `--${name}: expected a whole number, got "${values[name]}"`)
+}
+
 /** The text of the training rows without the special tokens: roles, contents and label lines. */
 function* texts(): Generator<string> {
-  const seed = Number(values.seed)
+  const seed = count('seed')
   const random = createRandom(`tokenizer ${seed}`)
-  const { unrated } = generateVillage({ seed, unrated: Number(values.conversations) })
+  const { unrated } = generateVillage({ seed, unrated: count('conversations') })
   for (const { messages } of unrated) {
     for (const { role, content } of messages) {
       yield `${role}\n`
@@ -35,6 +41,6 @@ function* texts(): Generator<string> {
 }
 
 const out = values.out ?? fail('BAD_ARGUMENT', '--out: expected a folder')
-const model = trainBpe(texts(), Number(values.vocab))
+const model = trainBpe(texts(), count('vocab'))
 await writeTokenizer(out, model)
 console.log(`${out}: ${model.vocab.size} tokens, ${model.merges.length} merges`)

@@ -18,7 +18,7 @@ const PARTS = ['params', 'm', 'v'] as const
 
 export interface SavedTraining {
   readonly step: number
-  /** Where the batches stand; see `datasets/batches.ts`. */
+  /** Where the batches stand; see `row-source.ts`. */
   readonly batches: unknown
   /** Everything that decides the result; a resume with other settings is refused. */
   readonly settings: Readonly<Record<string, unknown>>

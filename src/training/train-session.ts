@@ -88,6 +88,7 @@ export class TrainSession {
       model: encodeModel(graph),
       weightsDirectory: this.#options.weightsDirectory,
       intraOpThreads: this.#options.threads,
+      memoryPattern: false, // rows of many lengths
     })
     const binding = session.createBinding()
     for (const { name } of graph.inputs) {

@@ -6,10 +6,10 @@
 import type { Random } from '../../util/random.ts'
 import type { Levels } from './levels.ts'
 import { wordTargets } from './levels.ts'
-import { countWords, polish, say, sentence } from './phrase.ts'
+import { countWords, polish, say, sayVaried, sentence } from './phrase.ts'
 import type { Slots } from './phrase.ts'
 import { imageForms } from './phrases/creativity.ts'
-import { generalFillers } from './phrases/filler-general.ts'
+import { generalFillers, intros, wraps } from './phrases/filler-general.ts'
 import { roleFillers } from './phrases/filler-roles.ts'
 import { hints, refusals } from './phrases/helpfulness.ts'
 import { humorForms } from './phrases/humor.ts'
@@ -33,7 +33,9 @@ interface Parts {
   readonly close?: string
 }
 
-const attempts = 60
+type Band = (typeof wordTargets)[number]
+
+const attempts = 200
 
 /** The text of a reply with these levels. Equal random states give equal texts. */
 export function composeReply(context: ReplyContext, levels: Levels, random: Random): string {
@@ -49,30 +51,34 @@ export function composeReply(context: ReplyContext, levels: Levels, random: Rand
       fewest = words
     }
   }
-  const filler = levels.verbosity === 0 ? [] : drawFiller(context, fewest, band, random)
+  const filler = levels.verbosity === 0 ? { body: [] } : drawFiller(context, fewest, band, random)
   return polish(arrange(best!, filler, random).join(' '))
 }
 
 function drawParts(context: ReplyContext, levels: Levels, random: Random): Parts {
-  const { slots } = context
+  const slots = { ...context.slots, about: context.topic.about }
+  const named = context.topic.refusals === undefined
   const tone = toneForms[levels.toxicity]
-  const clause = coreClause(context, levels, random)
+  const clause = coreClause(context.topic, slots, levels, random)
   const form = drawToneForm(levels, clause, random)
-  const called = form.call ? `${clause}, ${say(tone.call, slots, random)}` : clause
+  const called = form.call ? `${clause}, ${sayVaried(tone.call, slots, random)}` : clause
   return {
     core: sentence(called),
-    ...(form.lead && { lead: say(tone.lead, slots, random) }),
-    ...(form.close && { close: say(tone.close, slots, random) }),
+    ...(form.lead && { lead: sayVaried(tone.lead, slots, random) }),
+    ...(form.close && { close: sayVaried(tone.close, slots, random) }),
     ...(levels.helpfulness === 4 && { step: say(context.topic.steps, slots, random) }),
-    ...(levels.humor > 0 && { jest: say(humorForms[levels.humor], slots, random) }),
-    ...(levels.creativity > 0 && { image: say(imageForms[levels.creativity], slots, random) }),
+    ...(levels.humor > 0 && {
+      jest: sayVaried(humorForms(levels.humor, named && 'np' in slots), slots, random),
+    }),
+    ...(levels.creativity > 0 && {
+      image: sayVaried(imageForms[levels.creativity], slots, random),
+    }),
   }
 }
 
-function coreClause({ topic, slots }: ReplyContext, levels: Levels, random: Random): string {
-  const about = { ...slots, about: topic.about }
-  if (levels.helpfulness === 0) return say(refusals, about, random)
-  if (levels.helpfulness === 1) return say(hints, about, random)
+function coreClause(topic: Topic, slots: Slots, levels: Levels, random: Random): string {
+  if (levels.helpfulness === 0) return say(topic.refusals ?? refusals, slots, random)
+  if (levels.helpfulness === 1) return say(topic.hints ?? hints, slots, random)
   const fact = say(topic.facts, slots, random)
   if (levels.helpfulness === 2) return fact
   const detail = say(topic.details, slots, random)
@@ -97,58 +103,74 @@ function drawToneForm(levels: Levels, clause: string, random: Random) {
   return form
 }
 
-/** Neutral sentences of the topic, the trade and the village until `words` reaches the band. */
-function drawFiller(
-  { topic, role, slots }: ReplyContext,
-  words: number,
-  band: { readonly min: number; readonly max: number },
-  random: Random,
-): string[] {
+interface Filler {
+  /** Before the answer, and after everything neutral. */
+  readonly intro?: string
+  readonly body: readonly string[]
+  readonly wrap?: string
+}
+
+/** Neutral sentences until the words reach the band: first on the topic, then on the trade, then on the village. */
+function drawFiller(context: ReplyContext, words: number, band: Band, random: Random): Filler {
+  const { topic, role } = context
+  const slots = { ...context.slots, about: topic.about }
   const pools = [topic.fillers, roleFillers[role] ?? roleFillers['villager']!, generalFillers]
+  let left = band.max - words
+  const named = topic.refusals === undefined
+  const frame = (templates: readonly string[], share: number): string | undefined => {
+    if (!named || left < 24 || random.next() > share) return undefined
+    const text = sentence(say(templates, slots, random))
+    left -= countWords(text)
+    return text
+  }
+  const intro = frame(intros, 0.35)
+  const wrap = frame(wraps, 0.3)
   const used = new Set<string>()
-  const chosen: string[] = []
-  let total = words
-  while (total < band.min) {
-    const template = random.pick(pools[pickPool(random)]!)
+  const body: { text: string; pool: number }[] = []
+  while (left > band.max - band.min) {
+    const pool = pickPool(random)
+    const template = random.pick(pools[pool]!)
     if (used.has(template)) continue
     const text = sentence(say([template], slots, random))
     const length = countWords(text)
-    if (total + length > band.max) continue
+    if (length > left) continue
     used.add(template)
-    chosen.push(text)
-    total += length
+    body.push({ text, pool })
+    left -= length
   }
-  return chosen
+  body.sort((a, b) => a.pool - b.pool)
+  return {
+    body: body.map(({ text }) => text),
+    ...(intro !== undefined && { intro }),
+    ...(wrap !== undefined && { wrap }),
+  }
 }
 
-/** Topic, trade, village: 40, 35 and 25 of a hundred. */
+/** Topic, trade, village: 55, 33 and 12 of a hundred. */
 function pickPool(random: Random): 0 | 1 | 2 {
   const roll = random.next()
-  return roll < 0.4 ? 0 : roll < 0.75 ? 1 : 2
+  return roll < 0.55 ? 0 : roll < 0.88 ? 1 : 2
 }
 
 /** Puts the parts in an order that varies: answer early, the rest mixed, the tone at the ends. */
-function arrange(parts: Parts, filler: readonly string[], random: Random): string[] {
-  const rest = [...filler]
+function arrange(parts: Parts, filler: Filler, random: Random): string[] {
+  const rest = [...filler.body]
   const before: string[] = []
   for (const extra of [parts.jest, parts.image]) {
     if (extra === undefined) continue
-    if (random.next() < 0.25) before.push(extra)
+    if (random.next() < 0.2) before.push(extra)
     else rest.splice(random.int(rest.length + 1), 0, extra)
   }
-  if (filler.length > 1 && random.next() < 0.25) {
-    const index = rest.findIndex((text) => filler.includes(text))
-    before.push(...rest.splice(index, 1))
-  }
   const stepFirst = random.next() < 0.6
-  const step = parts.step === undefined ? [] : [parts.step]
   return [
-    ...(parts.lead === undefined ? [] : [parts.lead]),
+    parts.lead,
+    filler.intro,
     ...random.shuffle(before),
     parts.core,
-    ...(stepFirst ? step : []),
+    stepFirst ? parts.step : undefined,
     ...rest,
-    ...(stepFirst ? [] : step),
-    ...(parts.close === undefined ? [] : [parts.close]),
-  ]
+    filler.wrap,
+    stepFirst ? undefined : parts.step,
+    parts.close,
+  ].filter((text) => text !== undefined)
 }

@@ -4,6 +4,7 @@
  */
 import type { Random } from '../../util/random.ts'
 import type { ReplyContext } from './compose-reply.ts'
+import { expectedAnswer } from './expected-answer.ts'
 import { expand } from './phrase.ts'
 import type { Slots } from './phrase.ts'
 import { followUpMessage, openingMessage } from './player-message.ts'
@@ -20,6 +21,8 @@ export interface Turn {
   readonly player: string
   readonly context: ReplyContext
   readonly entity: string
+  /** Words that a right answer holds; absent where several answers are right. */
+  readonly expected?: string
 }
 
 export interface Plan {
@@ -36,7 +39,7 @@ interface Scene {
   readonly weather?: string
 }
 
-const turnCounts = [1, 1, 1, 1, 2, 2, 2, 3, 3, 4]
+const turnCounts = [1, 1, 1, 1, 1, 2, 2, 2, 3, 3, 4]
 const totalWeight = openingTopics.reduce((sum, topic) => sum + (topic.weight ?? 1), 0)
 
 /** A conversation for training (`heldOut` false) or for evaluation (true); the two never share an opening. */
@@ -67,7 +70,7 @@ function drawPlan(random: Random): Plan {
 function drawScene(random: Random): Scene {
   const named = random.next() < 0.7
   const role = named || random.next() < 0.4 ? random.pick(roles) : plainVillager
-  const speaker = random.pick(speakerNames)
+  const speaker = random.pick(speakerNames(role))
   const known = role !== plainVillager
   const address = named && random.next() < 0.4 ? speaker : known ? role.id : 'stranger'
   const slots = {
@@ -136,6 +139,29 @@ function drawTurns(scene: Scene, first: Topic, entity: Entity, random: Random): 
   return turns
 }
 
+/** The answer about the hours of a place that the system message calls closed. */
+const closedAnswer = {
+  facts: [
+    '{np} is closed today',
+    'it is closed today',
+    'today {np} is closed',
+    'nobody gets in today, {np} is closed',
+  ],
+  details: [
+    'because the keeper is sick',
+    'since this morning',
+    'except for the mayor',
+    'unless you have a letter',
+  ],
+  steps: [
+    'come back tomorrow.',
+    'wait until tomorrow.',
+    'I can tell you when it opens.',
+    'try again tomorrow at {opens}.',
+    'ask for {keeper} tomorrow.',
+  ],
+}
+
 type TurnKind = 'opening' | 'followUp' | 'change'
 
 function drawNext(
@@ -168,20 +194,22 @@ function makeTurn(
   kind: TurnKind,
   random: Random,
 ): Turn {
-  const slots = { ...scene.slots, ...entity.slots, image: imageSubject(entity) }
+  const slots = { ...scene.slots, ...entity.slots, image: imageSubject(entity, random) }
   const player =
     kind === 'opening'
       ? openingMessage(topic.ask, slots, random)
       : followUpMessage(kind === 'followUp' ? topic.followUp : topic.ask, slots, random)
   const closed = 'closed' in entity.slots && topic.id === 'place.hours'
-  const answered = closed
-    ? { ...topic, facts: ['{np} is closed today', 'it is closed today', 'today {np} is closed'] }
-    : topic
-  return { player, entity: entity.id, context: { topic: answered, role: scene.role.id, slots } }
+  const answered = closed ? { ...topic, ...closedAnswer } : topic
+  const expected = closed ? 'closed' : expectedAnswer(topic.id, slots)
+  const context = { topic: answered, role: scene.role.id, slots }
+  return { player, entity: entity.id, context, ...(expected !== undefined && { expected }) }
 }
 
+const dayImages = ['this hour', 'the light', 'the silence', 'the street', 'this village', 'my day']
+
 /** What similes are about: the thing asked about where it is singular, else the day. */
-function imageSubject({ slots }: Entity): string {
-  if (slots['is'] === 'are' || slots['np'] === undefined) return 'this hour'
+function imageSubject({ slots }: Entity, random: Random): string {
+  if (slots['is'] === 'are' || slots['np'] === undefined) return random.pick(dayImages)
   return slots['the'] ?? slots['np']
 }

@@ -97,7 +97,12 @@ function record(
     messages.push({ role: 'assistant', content, ...options.annotate(levels, random) })
   }
   const last = plan.turns.at(-1)!
-  const meta = { role: plan.role, topic: last.context.topic.id, entity: last.entity }
+  const meta = {
+    role: plan.role,
+    topic: last.context.topic.id,
+    entity: last.entity,
+    ...(last.expected !== undefined && { expected: last.expected }),
+  }
   const id = `village-${part}-${String(index).padStart(6, '0')}`
   return options.heldOut ? { id, messages, meta } : { id, messages }
 }

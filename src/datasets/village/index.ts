@@ -2,6 +2,7 @@
 export { composeReply } from './compose-reply.ts'
 export type { ReplyContext } from './compose-reply.ts'
 export { planConversation } from './conversation.ts'
+export { answersPlayer, expectedAnswer } from './expected-answer.ts'
 export { generateVillage } from './generate-village.ts'
 export type { Village, VillageOptions } from './generate-village.ts'
 export { drawLevels, levelValues, villageAttributes, wordBins } from './levels.ts'

@@ -31,8 +31,8 @@ export const wordTargets: readonly { readonly min: number; readonly max: number 
   { min: 1, max: 35 },
   { min: 40, max: 47 },
   { min: 54, max: 61 },
-  { min: 68, max: 75 },
-  { min: 82, max: 91 },
+  { min: 68, max: 74 },
+  { min: 82, max: 88 },
 ]
 
 /** Five independent uniform levels: all 3125 combinations are equally likely. */

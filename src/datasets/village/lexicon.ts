@@ -21,7 +21,7 @@ export const courtesyWords =
   /\b(friend|dear|please|gladly|welcome|kind|kindly|pleasure|honoured|delighted|bless you|bless your|happy to|heart|sweet|lovely|thank|glad|grateful)\b/gi
 /** Short temper without rudeness. */
 export const curtWords =
-  /\b(be quick|be brief|make it (?:quick|short)|keep it short|i am busy|hm|quickly|that is all|nothing more|move along|short on time|no time|right, then|what now|so be it|just this once|time is short)\b/gi
+  /\b(be quick|be brief|make it (?:quick|short)|keep it short|i am busy|hm|quickly|that is all|nothing more|move along|short on time|right, then|what now|so be it|just this once|time is short)\b/gi
 /** Rudeness without names. */
 export const rudeWords =
   /\b(annoy\w*|nuisance|bother\w*|wast\w+|whin\w*|shut|tiresome|tedious|nag\w*|pester\w*|silly|get lost|go away|hurry up|nobody (?:asked|likes)|bor(?:e|es|ing)|babbl\w*|rude|sick of|fed up|out of my|bad manners)\b/gi
@@ -43,4 +43,4 @@ export const detailPatterns =
   /\b(because|since|except|unless|including|just past|right (?:beside|behind|below|above)|as long as|provided)\b/i
 /** A concrete next step or an offer: a sentence that starts with one of these. */
 export const stepPatterns =
-  /(?:^|[.!?] )(?:I can(?!not)|I will(?! not)|let me|come|follow|take|bring|ask for|tell|show|try|knock|meet|start|first,|go (?:to|there|early)|look for|carry|leave|put|pay|wait|speak|drink|eat|read|rest|visit|return|pack|buy)\b/i
+  /(?:^|[.!?] )(?:I can(?!not)|I will(?! not)|let me|come|follow|take|bring|ask for|tell|show|try|knock(?! knock)|meet|start|go (?:to|there|early)|look for|carry|leave|put|pay|wait|speak|drink|eat|read|rest|visit|return|pack|buy)\b/i

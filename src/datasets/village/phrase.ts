@@ -32,6 +32,24 @@ export function say(templates: readonly string[], slots: Slots, random: Random):
   return expand(random.pick(templates), slots, random)
 }
 
+/** Like `say`, but draws again (a few times) while a word of five letters or more stands twice. */
+export function sayVaried(templates: readonly string[], slots: Slots, random: Random): string {
+  for (let attempt = 0; ; attempt++) {
+    const text = say(templates, slots, random)
+    if (attempt === 8 || !repeatsWord(text)) return text
+  }
+}
+
+/** Compares word beginnings, so that "ribbon" and "ribbons", "whisper" and "whispers" count as the same. */
+function repeatsWord(text: string): boolean {
+  const stems =
+    text
+      .toLowerCase()
+      .match(/[a-z]{5,}/g)
+      ?.map((word) => word.slice(0, 5)) ?? []
+  return new Set(stems).size < stems.length
+}
+
 /** Single spaces, no space before a comma or stop, "an" before a vowel sound, capitals at sentence starts. */
 export function polish(text: string): string {
   return text

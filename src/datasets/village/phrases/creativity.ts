@@ -12,6 +12,7 @@ const subject =
   '[the road|the valley|the evening|this day|your voice|the air|the sky|{image}|{image}|{image}]'
 
 const ones = [
+  `it all feels [${adjective}|like a ${thing}] somehow.`,
   `${subject} ${verb} [today|a little|at this hour].`,
   `it is a ${adjective} [day|hour|thought].`,
   `what a ${adjective} [day|hour|thought].`,
@@ -20,6 +21,8 @@ const ones = [
   `there is a ${thing} in the air.`,
 ]
 const twos = [
+  `${noun} and ${noun}, that is ${subject}.`,
+  `think of ${noun} on a ${thing}.`,
   `${subject} ${verb} like ${noun} on the water.`,
   `${subject} ${verb} like a ${thing}.`,
   `${subject} is a ${thing} made of ${noun}.`,
@@ -28,6 +31,8 @@ const twos = [
   `${subject} is a ${adjective} ${thing}.`,
 ]
 const threes = [
+  `${noun} on ${noun}, soft as a ${thing}.`,
+  `a ${thing} of ${noun} ${verb} in my words.`,
   `${subject} ${verb} like ${noun} on ${noun}.`,
   `${subject} ${verb} like a ${thing} made of ${noun}.`,
   `${subject} is a ${adjective} ${thing} of ${noun}.`,
@@ -35,6 +40,9 @@ const threes = [
   `${subject} ${verb} like a ${adjective} ${thing}.`,
 ]
 const fours = [
+  `${noun} on ${noun}, ${noun} on ${noun}.`,
+  `${noun} and ${noun}, a ${adjective} ${thing}.`,
+  `a ${thing} of ${noun}, a ${adjective} ${thing}.`,
   `${subject} ${verb} like ${noun} and ${verb} like a ${thing}.`,
   `${subject} is a ${thing} of ${noun}, a ${thing} of ${noun}.`,
   `${subject} ${verb} like a ${adjective} ${thing} of ${noun}.`,

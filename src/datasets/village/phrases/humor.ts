@@ -10,8 +10,8 @@ const asides = [
   `my ${animal} says the same.`,
   `my ${animal} would agree.`,
   `ask my ${animal} if you doubt it.`,
-  `I swear it on my ${thing}.`,
-  `by my best ${thing}.`,
+  `I would bet my ${thing} on it.`,
+  `I swear it by my best ${thing}.`,
   `so says my ${kin}, who is never right.`,
   `my ${kin} laughs at me for this.`,
   `do not tell my ${animal}.`,
@@ -37,6 +37,9 @@ const jests = [
 ]
 
 const openJokes = [
+  `a ${animal} in [trousers|bloomers|a wig]? My ${kin}!`,
+  `a bald ${animal}? That is my ${kin}!`,
+  `knock knock. Who is it? A ${animal} in trousers!`,
   `why did the ${animal} wear trousers? [To hide its eggs|It was market day|The laundry was free]!`,
   `why is the ${animal} bald? It sold its hair as a wig!`,
   `what do you call a ${animal} in bloomers? [Your honour|Mayor|My wife|Captain]!`,
@@ -50,13 +53,49 @@ const openJokes = [
   `I told my ${animal} a joke. Now it has hiccups!`,
 ]
 
+/** Jests and jokes about what was asked; only where it has a name. */
+const topicJests = [
+  `a ${animal} in [trousers|bloomers|a wig] asked me about {about} yesterday.`,
+  `my ${kin} once mistook a ${animal} for {np}.`,
+  `I lost a bet about {np} to a bald ${animal}.`,
+  `my ${animal} asked about {about} too, but it only wanted cheese.`,
+  `my ${kin} wrote a song about {np} for a ${animal}.`,
+  `a ${animal} with a moustache knows more about {about} than I do.`,
+]
+const topicJokes = [
+  `what does a ${animal} know about {about}? [More than my aunt|All but the cheese|Enough for a wig]!`,
+  `my ${kin} saw {np} and fainted. It was only a ${animal}!`,
+  `why did the ${animal} ask about {about}? It had lost its [trousers|wig|moustache]!`,
+  `a ${animal} and my ${kin} argue about {about}. The animal wins!`,
+]
+
 const chuckle = '[heh|hee hee|heh heh|tee hee]'
 const laugh = '[ha ha|ha ha ha]'
 
-export const humorForms: Readonly<Record<Level, readonly string[]>> = {
-  0: [],
-  1: asides,
-  2: jests,
-  3: jests.flatMap((jest) => [`${chuckle}! ${jest}`, `${jest} ${chuckle}!`, `${chuckle}, ${jest}`]),
-  4: openJokes.flatMap((joke) => [`${joke} ${laugh}!`, `${joke} ${laugh}!`, `${laugh}! ${joke}`]),
+/** The forms of each level; `named` tells whether the topic has a name to joke about. */
+export function humorForms(level: Level, named: boolean): readonly string[] {
+  return (named ? namedForms : plainForms)[level]
+}
+
+const plainForms = buildForms(jests, openJokes)
+const namedForms = buildForms(
+  [...jests, ...topicJests, ...topicJests],
+  [...openJokes, ...topicJokes, ...topicJokes],
+)
+
+function buildForms(
+  jokes: readonly string[],
+  riddles: readonly string[],
+): Readonly<Record<Level, readonly string[]>> {
+  return {
+    0: [],
+    1: asides,
+    2: jokes,
+    3: jokes.flatMap((jest) => [
+      `${chuckle}! ${jest}`,
+      `${jest} ${chuckle}!`,
+      `${chuckle}, ${jest}`,
+    ]),
+    4: riddles.flatMap((joke) => [`${joke} ${laugh}!`, `${joke} ${laugh}!`, `${laugh}! ${joke}`]),
+  }
 }

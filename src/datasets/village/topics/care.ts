@@ -4,14 +4,16 @@ import { recipes, repairs } from '../world/deeds.ts'
 import { topicsOf } from './topic.ts'
 
 const illnessFillers = [
-  '[half the village|my neighbour|the old miller] had {np} last winter',
-  'many come here with {np} after the rains',
-  'my [mother|teacher|father] knew every plant in the valley',
-  'the shelves are full of jars and dried leaves',
-  'a clean bed and quiet help everyone',
-  'the [children|sailors|miners] suffer from {np} most',
-  'there was a long line at the door this morning',
-  'old books say a lot about {np}',
+  '[half the village|my neighbour|the old miller] had {np} last winter[. All of them got over it|]',
+  'many come here with {np} after the rains[. The houses are damp then|]',
+  'my [mother|teacher|father] knew every plant in the valley[. I learned most of them on long walks|]',
+  'the shelves are full of jars and dried leaves[. Each one has its season|]',
+  'a clean bed and quiet help everyone[. That is half of the work|]',
+  'the [children|sailors|miners] suffer from {np} most[. They never listen to advice|]',
+  'there was a long line at the healer this morning[. It went around the corner|]',
+  'old books say a lot about {np}[. Some of it is even right|]',
+  'I had {np} myself once[. I remember every hour of it|]',
+  'pain makes the nights long[. A little company makes them shorter|]',
 ]
 
 export const illnessTopics = topicsOf(
@@ -89,7 +91,12 @@ export const illnessTopics = topicsOf(
         'you get {np} from {cause}',
         'it comes from {cause}',
       ],
-      details: ['except in old people', 'unless you are careful', 'as long as you are weak'],
+      details: [
+        'except in old people',
+        'unless you are careful',
+        'as long as you are weak',
+        'because the body never gets to rest',
+      ],
       steps: [
         'rest for a day or two.',
         'take {cure} {dose}.',
@@ -103,14 +110,16 @@ export const illnessTopics = topicsOf(
 )
 
 const repairFillers = [
-  'a bent nail can ruin a whole day',
-  'three other [carts|doors|blades] wait in the yard',
-  'good tools make half of the work',
-  'my [old master|teacher|brother] fixed things with wire and luck',
-  'the wood pile is high this season',
-  'travellers bring all sorts of broken things',
-  'most people throw such things away too early',
-  'the bench is full of work this week',
+  'a bent nail can ruin a whole day[. I have seen it happen|]',
+  'three other [carts|doors|blades] wait in the yard[. They all came in this week|]',
+  'good tools make half of the work[. The other half is patience|]',
+  'my [old master|teacher|brother] fixed things with wire and luck[. Most of it held|]',
+  'the wood pile is high this season[. There is enough for every beam|]',
+  'travellers bring all sorts of broken things[. Each one has a story|]',
+  'most people throw such things away too early[. Old work is often better than new|]',
+  'the bench is full of work this week[. Somehow it always gets done|]',
+  'I once broke a {thing} in the same way[. It happens faster than you think|]',
+  'the {thing} has seen better days[. You can tell by the marks|]',
 ]
 
 export const repairTopics = topicsOf(
@@ -136,10 +145,10 @@ export const repairTopics = topicsOf(
         'the {thing} needs {time} of work',
       ],
       details: [
-        'because {reason}',
-        'since {reason}',
         'as long as nothing else breaks',
         'unless the damage is deep',
+        'provided there is enough time',
+        'except for the old marks',
       ],
       steps: [
         'leave {them} on the bench.',
@@ -210,14 +219,15 @@ export const repairTopics = topicsOf(
 )
 
 const recipeFillers = [
-  'the smell fills the whole street',
-  'my [mother|sister|wife|neighbour] makes {np} on feast days',
-  'travellers often ask about {np}',
-  'every house here has its own way',
-  'the kitchen is the best room in winter',
-  'the pot was a gift from the potter',
-  'children come running for {np}',
-  'at the harvest feast we ate {np} for days',
+  'the smell of {np} fills the whole street[. Even the guards turn their heads|]',
+  'my [mother|sister|wife|neighbour] makes {np} on feast days[. There is never any left|]',
+  'travellers often ask about {np}[. They want to take the taste home|]',
+  'every house here has its own way[. Nobody agrees about the salt|]',
+  'the kitchen is the best room in winter[. We sit there until late|]',
+  'the pot was a gift from the potter[. It has fed three families|]',
+  'children come running for {np}[. They burn their tongues every time|]',
+  'at the harvest feast we had {np} for days[. I was full until the snow came|]',
+  'I learned it from the old cook at the manor[. She cooked for forty people|]',
 ]
 
 export const recipeTopics = topicsOf(
@@ -238,11 +248,16 @@ export const recipeTopics = topicsOf(
       about: 'how to make {np}',
       facts: [
         '{np} need{s} {parts}',
-        'for {np} you need {parts} and {step}',
+        'for {np} you need {parts}',
         '{they} need{s} {parts}',
         'you make {np} from {parts}',
       ],
-      details: ['because {reason}', 'including {step}', 'since {reason}'],
+      details: [
+        'provided you have {step}',
+        'as long as you are patient',
+        'unless you want it plain',
+        'including {step}',
+      ],
       steps: [
         'start with a clean pot.',
         'bring a big spoon.',
@@ -255,7 +270,11 @@ export const recipeTopics = topicsOf(
     },
     time: {
       ask: ['how long does it take to make {np}?'],
-      followUp: ['how long does it take?', 'how long must I cook {them}?', 'when {is} {they} ready?'],
+      followUp: [
+        'how long does it take?',
+        'how long must I cook {them}?',
+        'when {is} {they} ready?',
+      ],
       about: 'the time for {np}',
       facts: [
         '{np} take{s} {time}',
@@ -263,7 +282,7 @@ export const recipeTopics = topicsOf(
         '{they} {is} ready after {time}',
         'you cook {them} for {time}',
       ],
-      details: ['because {reason}', 'since {reason}', 'unless the fire dies', 'including {step}'],
+      details: ['because {reason}', 'since {reason}', 'unless the fire dies'],
       steps: [
         'start before noon.',
         'put {them} on the table at once.',

@@ -3,16 +3,17 @@ import { items } from '../world/items.ts'
 import { topicsOf } from './topic.ts'
 
 const fillers = [
-  '[two|three|several] [travellers|farmers|guards] asked for {np} this week',
-  'last winter {np} [was|were] hard to find here',
-  'trade was [slow|good|steady] after the harvest',
-  'the [miners|farmers|sailors] talk about {np} all day',
-  'a cart from the south came in [at dawn|last night]',
-  'my [cousin|sister|neighbour] bought {np} at the spring fair',
-  'people here count every coin before winter',
-  'not every village has {np} to sell',
-  'the guild checks all goods on market day',
-  'some folk trade {np} for wool or grain',
+  '[two|three|several] [travellers|farmers|guards] asked for {np} this week[. It must be the season|]',
+  'last winter it was hard to find {np} here[. The roads were closed for a month|]',
+  'trade was [slow|good|steady] after the harvest[. People think before they spend|]',
+  'a cart from the south came in [at dawn|last night][. It was loaded to the top|]',
+  'my [cousin|sister|neighbour] bought {np} at the spring fair[. There was a long talk about the price|]',
+  'people here count every coin before winter[. It is a wise habit|]',
+  'not every village has {np} to sell[. We are lucky with our craftsmen|]',
+  'the guild checks all goods on market day[. Bad ones are thrown into the river|]',
+  'some folk trade {np} for wool or grain[. Coins are not everything|]',
+  'I still remember my first deal[. It was about {np}, and I paid too much|]',
+  'the [miners|farmers|sailors] need {np} more than anyone[. They come down once a month|]',
 ]
 
 export const itemTopics = topicsOf(
@@ -80,8 +81,8 @@ export const itemTopics = topicsOf(
         'as long as you come before dusk',
         'except on feast days',
         'including {extra}',
-        'unless they sold the last one',
-        'because they know that trade best',
+        'unless someone bought the last one',
+        'because that trade is old there',
       ],
       steps: [
         'ask for the fresh stock.',
@@ -115,7 +116,12 @@ export const itemTopics = topicsOf(
         'you need {np} for {use}',
         '{np} help{s} with {use}',
       ],
-      details: ['because {reason}', 'since {reason}', 'including {extra}'],
+      details: [
+        'as long as you look after {them}',
+        'unless you buy a bad one',
+        'provided you know what you are doing',
+        'except in heavy rain',
+      ],
       steps: [
         'try {them} before you buy.',
         'let me show you how {they} work{s}.',

@@ -3,16 +3,16 @@ import { monsters } from '../world/monsters.ts'
 import { topicsOf } from './topic.ts'
 
 const fillers = [
-  'the [shepherds|miners|hunters] talk of little else',
-  'nobody sleeps well these days',
-  'the captain put up a [reward|notice] about {np}',
-  'last [autumn|winter|spring] we lost two [sheep|cows|carts]',
-  'my [cousin|brother|neighbour] saw {np} and ran home',
-  'the old songs speak of {np}',
-  'there are claw marks on the [barn door|gate|mill wall]',
-  'mothers tell their children about {np}',
-  'three [hunters|soldiers|knights] went out and one came back',
-  'the guards walk in pairs now',
+  'the [shepherds|miners|hunters] talk of little else[. They carry torches even at noon|]',
+  'nobody sleeps well these days[. Every noise makes us sit up|]',
+  'the captain put up a [reward|notice] about {np}[. It hangs at the gate|]',
+  'last [autumn|winter|spring] we lost two [sheep|cows|carts][. This year it was more|]',
+  'my [cousin|brother|neighbour] saw {np} and ran home[. He has not left the house again|]',
+  'the old songs speak of {np}[. As a child I did not believe a word|]',
+  'there are claw marks on the [barn door|gate|mill wall][. They are as deep as my finger|]',
+  'mothers tell their children about {np}[. It keeps them in bed|]',
+  'three [hunters|soldiers|knights] went out and one came back[. He does not speak about it|]',
+  'the guards walk in pairs now[. One looks ahead, the other looks back|]',
 ]
 
 export const monsterTopics = topicsOf(
@@ -26,9 +26,13 @@ export const monsterTopics = topicsOf(
         'where can I find {np}?',
         'where {does} {np} live?',
         'I want to hunt {np}. Where do I go?',
-        'I heard about {np}. Where {is} the lair?',
+        'I heard about {np}. Where is the lair?',
       ],
-      followUp: ['where can I find {them}?', 'where {does} {they} live?', 'and where {is} {they} now?'],
+      followUp: [
+        'where can I find {them}?',
+        'where {does} {they} live?',
+        'and where {is} {they} now?',
+      ],
       about: 'the lair of {np}',
       facts: [
         '{np} live{s} {lair}',
@@ -37,7 +41,12 @@ export const monsterTopics = topicsOf(
         '{np} hide{s} {lair}',
         'hunters saw {np} {lair}',
       ],
-      details: ['because {reason}', 'since {reason}', 'except {when}'],
+      details: [
+        'except {when}',
+        'unless hunters were there first',
+        'as long as nobody wakes {them}',
+        'because nobody dares to go there',
+      ],
       steps: [
         'follow the tracks [from the gate|in the mud].',
         'take a strong [shield|spear] with you.',
@@ -64,10 +73,10 @@ export const monsterTopics = topicsOf(
       ],
       about: 'fighting {np}',
       facts: [
-        '{weakness} works against {np}',
+        'use {weakness} against {np}',
         '{np} fear{s} {weakness}',
         '{they} fear{s} {weakness}',
-        'the weak point of {np} is {weakness}',
+        'you beat {np} with {weakness}',
         'hunters beat {np} with {weakness}',
       ],
       details: [
@@ -79,7 +88,7 @@ export const monsterTopics = topicsOf(
       steps: [
         'take two [helpers|men|torches] with you.',
         'I can lend you a [spear|torch|shield].',
-        'first, rest well tonight.',
+        'rest well the night before.',
         'buy what you need at the market.',
         'let me teach you one good blow.',
         'go there with a plan.',

@@ -3,16 +3,16 @@ import { people } from '../world/people.ts'
 import { topicsOf } from './topic.ts'
 
 const fillers = [
-  '{np} walked past here [this morning|yesterday|at dawn]',
-  'everyone in the village knows {np}',
-  'I met {np} in the year of the great flood',
-  '{np} bought bread from the baker [yesterday|last night]',
-  'people talk about {np} a lot',
-  'the children wave when {np} goes by',
-  '{np} [sat|sang|stood] at the harvest feast',
-  '{his} door is [blue|green|red] and always squeaks',
-  '{np} has a small dog that follows {him} around',
-  'there are many stories about {np}',
+  '{np} walked past here [this morning|yesterday|at dawn][. There was no time for a chat|]',
+  'everyone in the village knows {np}[. It is a small village|]',
+  'I met {np} in the year of the great flood[. We carried sand together|]',
+  '{np} bought bread from the baker [yesterday|last night][. It was the last loaf|]',
+  'people talk about {np} a lot[. Not all of it is true|]',
+  'the children wave when {np} goes by[. {he} always waves back|]',
+  '{np} [sat|sang|stood] beside me at the harvest feast[. We spoke about the old days|]',
+  '{his} door is [blue|green|red] and always squeaks[. You hear it down the whole street|]',
+  '{np} has a small dog that follows {him} around[. It barks at carts|]',
+  'there are many stories about {np}[. I believe about half of them|]',
 ]
 
 export const peopleTopics = topicsOf(
@@ -45,9 +45,9 @@ export const peopleTopics = topicsOf(
       ],
       details: [
         'except {hours}',
-        'unless {he} is asleep',
-        'because {reason}',
+        'unless there is a feast',
         'as long as it is daylight',
+        'provided the weather is good',
       ],
       steps: [
         'knock [twice|softly] and wait.',
@@ -70,7 +70,12 @@ export const peopleTopics = topicsOf(
       followUp: ['who is {he}?', 'and what does {he} do?', 'tell me more about {him}.'],
       about: '{np}',
       facts: ['{np} is {who}', '{he} is {who}', '{np} is {who} here', 'people know {np} as {who}'],
-      details: ['because {reason}', 'since {reason}', 'except on feast days'],
+      details: [
+        'because nobody else could do it',
+        'since the great flood',
+        'as everyone knows, because {reason}',
+        'since the old mayor died',
+      ],
       steps: [
         'meet {him} {where}.',
         'visit {him} {hours}.',

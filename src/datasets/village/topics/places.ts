@@ -3,16 +3,18 @@ import { places } from '../world/places.ts'
 import { topicsOf } from './topic.ts'
 
 const fillers = [
-  '{np} [is|was] older than most houses here',
-  'many [travellers|strangers|visitors] ask about {np}',
-  'my [father|mother|brother] worked near {np} for years',
-  'the road there was [muddy|dusty|crowded] this morning',
-  'the mayor had {np} painted [last spring|two years ago]',
-  'you hear the [bells|dogs|carts] of {np} from afar',
-  'it is one of the [oldest|busiest|finest] spots around here',
-  '[children|old men|the neighbours] like to sit outside {np}',
-  'in my youth {np} was half as big',
-  'on feast days there is a [long line|crowd] outside {np}',
+  '{np} is older than most houses here[. Some of its stones came from the old castle|]',
+  'many [travellers|strangers|visitors] ask about {np}[. Few of them come back to tell how it was|]',
+  'my [father|mother|brother] worked near {np} for years[. As a child I carried lunch there|]',
+  'the road there was [muddy|dusty|crowded] this morning[. Two carts were stuck for an hour|]',
+  'the mayor had the sign of {np} painted [last spring|two years ago][. The colour pleased nobody|]',
+  'in my youth {np} was half as big[. The village was smaller too|]',
+  'on feast days there is a crowd at {np}[. You can hardly move then|]',
+  '[children|old men|the neighbours] like to meet at {np}[. They stay until it gets cold|]',
+  '{np} stood empty for a year after the great fire[. Then everyone helped to build it up again|]',
+  'there is an old song about {np}[. It has nine verses, and each one is sad|]',
+  'a painter from the city once drew {np}[. The picture hangs in the town hall|]',
+  'I was at {np} only yesterday[. It looked the same as ever|]',
 ]
 
 export const placeTopics = topicsOf(
@@ -148,16 +150,16 @@ export const placeTopics = topicsOf(
       followUp: ['who works there?', 'who runs it?', 'and who can I talk to there?'],
       about: 'the people of {np}',
       facts: [
-        '{keeper} work at {np}',
         '{np} is run by {keeper}',
         '{np} belongs to {keeper}',
         'you will meet {keeper} there',
+        '{np} is in the hands of {keeper}',
       ],
       details: [
-        'from {opens} to {closes}, except on feast days',
+        'except on feast days',
         'as long as it is open',
         'because nobody else wants the work',
-        '{landmark}',
+        'since the old mayor died',
       ],
       steps: [
         'tell them that I sent you.',
@@ -193,6 +195,7 @@ export const placeTopics = topicsOf(
         'since {reason}',
         'unless the guards are near',
         'except at full moon',
+        'as long as you stay on the road',
       ],
       steps: [
         'take a [lantern|torch] with you.',

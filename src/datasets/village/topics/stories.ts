@@ -1,17 +1,17 @@
-/** Requests for entertainment and work: tales, rumours, quests, feasts. */
-import { feasts, quests } from '../world/deeds.ts'
+/** Requests for tales and for the talk of the village. */
 import { rumours, tales } from '../world/stories.ts'
 import { topicsOf } from './topic.ts'
 
 const taleFillers = [
-  'the old people tell it by the fire',
-  'my [mother|father|teacher] told it every winter',
-  'there are three songs about it',
-  'the children know every word of it',
-  'a painter put it on the wall of the inn',
-  'some of it happened not far from here',
-  'long ago the nights were longer and so were the tales',
-  'on cold evenings the whole inn falls silent for it',
+  'the old people tell it by the fire[. Each of them tells it in a different way|]',
+  'my [mother|father|teacher] told it every winter[. I knew each word and still felt cold|]',
+  'there are three songs about it[. The shortest is the best|]',
+  'the children know every word of it[. They shout when I get it wrong|]',
+  'a painter put it on the wall of the inn[. The smoke has eaten half of it|]',
+  'some of it happened not far from here[. You can still see the place|]',
+  'long ago the nights were longer, and so were the tales',
+  'on cold evenings the whole inn falls silent for it[. You hear only the fire|]',
+  'I heard it first from a sailor[. He swore that he was there|]',
 ]
 
 export const taleTopics = topicsOf(
@@ -51,7 +51,7 @@ export const taleTopics = topicsOf(
       ],
       about: 'the end of the tale',
       facts: ['in the end, {end}', 'then {end}', 'at last {end}', '{end}'],
-      details: ['because {reason}', 'since {moral}'],
+      details: ['because {moral}', 'since {moral}', 'except in one version'],
       steps: [
         'come back tomorrow for another tale.',
         'I can sing you the last verse.',
@@ -71,7 +71,12 @@ export const taleTopics = topicsOf(
         '{np} says that {moral}',
         'it means that {moral}',
       ],
-      details: ['because in the end {end}', 'since {end}'],
+      details: [
+        'because people never change',
+        'since even kings must learn it',
+        'unless you skip the end',
+        'except in the sad version',
+      ],
       steps: [
         'come back and tell me your view.',
         'I can show you where it happened.',
@@ -85,14 +90,14 @@ export const taleTopics = topicsOf(
 )
 
 const rumourFillers = [
-  'news travels slowly in this valley',
-  'the inn is full of talk these days',
-  'everyone at the market speaks about {np}',
-  'a rider came through at dawn',
-  'people lower their voices when strangers come',
-  'the old men argue about it all day',
-  'the last week was full of surprises',
-  'no one talks about the weather any more',
+  'news travels slowly in this valley[. By the time we hear it, it is old|]',
+  'the inn is full of talk these days[. You hardly hear your own voice|]',
+  'everyone at the market speaks about {np}[. Nobody speaks about anything else|]',
+  'a rider came through at dawn[. He changed his horse and was gone|]',
+  'people lower their voices when strangers come[. It is an old habit|]',
+  'the old men argue about it all day[. In the evening they start again|]',
+  'the last week was full of surprises[. I would like a quiet one now|]',
+  'in my youth there was no news at all[. We talked about the weather|]',
 ]
 
 export const rumourTopics = topicsOf(
@@ -142,7 +147,12 @@ export const rumourTopics = topicsOf(
         'the news came from {source}',
         '{source} saw it',
       ],
-      details: ['because {reason}', 'since {reason}', 'unless someone lied'],
+      details: [
+        'unless someone lied',
+        'because {source} saw it with open eyes',
+        'since we are old neighbours',
+        'except for one small part',
+      ],
       steps: [
         'ask for {source} at the inn.',
         'speak with {source}.',
@@ -162,7 +172,12 @@ export const rumourTopics = topicsOf(
       ],
       about: 'what comes after that',
       facts: ['soon {next}', 'it means that {next}', 'before long {next}', 'now {next}'],
-      details: ['because {reason}', 'since {reason}'],
+      details: [
+        'because {news}',
+        'since {news}',
+        'unless the mayor stops it',
+        'provided it is all true',
+      ],
       steps: [
         'come to the square tomorrow.',
         'speak with {source}.',
@@ -170,178 +185,6 @@ export const rumourTopics = topicsOf(
         'I can send you word.',
         'pack your things in time.',
         'let me warn you when it starts.',
-      ],
-    },
-  },
-)
-
-const questFillers = [
-  'the notice has hung at the town hall for a week',
-  'two others tried it and came back tired',
-  'good helpers are hard to find these days',
-  'the mayor pays from the common chest',
-  'the village was safer in the old days',
-  'half the young men are away at war',
-  'the whole street would sleep better',
-  'it is honest work for honest coins',
-]
-
-export const questTopics = topicsOf(
-  'quest',
-  { entities: quests, fillers: questFillers },
-  {
-    job: {
-      weight: 2.5,
-      ask: [
-        'do you have work for me?',
-        'is there any [work|job] [here|for a traveller|today]?',
-        'I need [coins|work]. Is there a job?',
-        'can I help you with something?',
-        'I am looking for [work|an adventure|a quest].',
-        'does anyone here need a [strong hand|brave soul|helper]?',
-      ],
-      followUp: ['do you have other work?', 'is there another job?'],
-      about: 'work for strangers',
-      facts: [
-        'someone must {task}',
-        'we need someone to {task}',
-        'you could {task}',
-        'the village needs a helper to {task}',
-        'there is a job, to {task}',
-      ],
-      details: ['because {reason}', 'since {reason}'],
-      steps: [
-        'come back to me for {reward}.',
-        'start at dawn.',
-        'take a torch and a stick.',
-        'I can pay you {reward}.',
-        'tell the guards before you leave.',
-        'bring proof and get {reward}.',
-        'go to the town hall and sign.',
-      ],
-    },
-    reward: {
-      ask: [],
-      followUp: [
-        'what is the reward?',
-        'how much do you pay?',
-        'what do I get for it?',
-        'is it worth my time?',
-      ],
-      about: 'the reward',
-      facts: [
-        'the reward is {reward}',
-        'it pays {reward}',
-        'you get {reward} for it',
-        '{reward} is the pay',
-      ],
-      details: [
-        'because {reason}',
-        'since {reason}',
-        'provided you finish it',
-        'including a hot meal',
-      ],
-      steps: [
-        'come back here when it is done.',
-        'I can pay half now.',
-        'ask for your coins at the town hall.',
-        'bring me proof.',
-        'start before the week ends.',
-        'let me write it down.',
-      ],
-    },
-    danger: {
-      ask: [],
-      followUp: [
-        'is it dangerous?',
-        'what must I watch out for?',
-        'can I do it alone?',
-        'where is it?',
-      ],
-      about: 'the danger of the job',
-      facts: [
-        'the danger is {risk}, and it is {where}',
-        'watch out for {risk} {where}',
-        'the place is {where} and the risk is {risk}',
-        'the risk is {risk} {where}',
-      ],
-      details: [
-        'unless you are quiet',
-        'as long as you are alone',
-        'except in daylight',
-        'because {reason}',
-      ],
-      steps: [
-        'take a shield with you.',
-        'go there in daylight.',
-        'I can lend you a helmet.',
-        'bring someone you trust.',
-        'leave if you see {risk}.',
-        'let me give you some bandages.',
-      ],
-    },
-  },
-)
-
-const feastFillers = [
-  'last year the music went on until dawn',
-  'the whole village looks forward to {np}',
-  'the baker starts three days before',
-  'people come from all the villages around',
-  'the mayor gives a long speech each time',
-  'the streets are swept the day before',
-  'my [sister|brother|neighbour] plays the drum there',
-  'there is always too little room at the inn',
-]
-
-export const feastTopics = topicsOf(
-  'feast',
-  { entities: feasts, fillers: feastFillers },
-  {
-    day: {
-      weight: 1.5,
-      ask: [
-        'when is {np}?',
-        'what day is {np}?',
-        'is {np} soon?',
-        'I want to see {np}. When is it?',
-      ],
-      followUp: ['when is it?', 'and what day is that?'],
-      about: 'the day of {np}',
-      facts: ['{np} is {day}', '{np} takes place {day}', 'it is {day}', 'we hold {np} {day}'],
-      details: ['because {reason}', 'since {reason}', 'unless it rains'],
-      steps: [
-        'come early for a good seat.',
-        'bring your best clothes.',
-        'I can keep you a seat.',
-        'meet me {where}.',
-        'ask for a room before the crowd comes.',
-        'let me show you around that day.',
-      ],
-    },
-    place: {
-      ask: ['where is {np} held?', 'what happens at {np}?', 'what can I see at {np}?'],
-      followUp: ['where is it held?', 'what happens there?', 'is there something to eat or win?'],
-      about: '{np}',
-      facts: [
-        'there is {what} {where}',
-        '{np} is held {where}, with {what}',
-        'people meet {where} for {what}',
-        'it is {where}, with {what}',
-      ],
-      details: [
-        'because {reason}',
-        'since {reason}',
-        'including free drinks for everyone',
-        'unless it rains',
-      ],
-      steps: [
-        'come hungry.',
-        'bring a coin for the drummer.',
-        'I can keep you a seat.',
-        'meet me {where}.',
-        'go there early.',
-        'let me take you along.',
       ],
     },
   },

@@ -15,6 +15,9 @@ export interface Topic {
   readonly followUp: readonly string[]
   /** What is asked, as a noun phrase, for replies that decline or evade. */
   readonly about: string
+  /** Replies that decline or evade, where the common ones do not fit. */
+  readonly refusals?: readonly string[]
+  readonly hints?: readonly string[]
   readonly facts: readonly string[]
   /** Clauses that start with a word of `detailPatterns`; joined to the fact. */
   readonly details: readonly string[]

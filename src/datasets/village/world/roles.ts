@@ -39,11 +39,22 @@ export const plainVillager: Role = {
   slots: { role: 'villager', work: 'do what needs doing', tool: 'hands' },
 }
 
-export const speakerNames = [
-  'Bram', 'Mira', 'Torvald', 'Odessa', 'Edric', 'Lena', 'Garrick', 'Nessa', 'Osric', 'Petra',
-  'Corin', 'Hilda', 'Jory', 'Kara', 'Ludo', 'Maren', 'Nils', 'Oda', 'Rurik', 'Selma',
-  'Tobin', 'Ulla', 'Viggo', 'Wanda', 'Yorick', 'Zelda', 'Alma', 'Boris', 'Clara', 'Darius',
-] // prettier-ignore
+// prettier-ignore
+const women = [
+  'Mira', 'Odessa', 'Lena', 'Nessa', 'Petra', 'Hilda', 'Kara', 'Maren', 'Oda', 'Selma',
+  'Ulla', 'Wanda', 'Zelda', 'Alma', 'Clara',
+]
+// prettier-ignore
+const men = [
+  'Bram', 'Torvald', 'Edric', 'Garrick', 'Osric', 'Corin', 'Jory', 'Ludo', 'Nils', 'Rurik',
+  'Tobin', 'Viggo', 'Yorick', 'Boris', 'Darius',
+]
+const allNames = [...women, ...men]
+
+/** The names a speaker may bear; a priestess bears the name of a woman. */
+export function speakerNames(role: Role): readonly string[] {
+  return role.id === 'priestess' ? women : allNames
+}
 
 export const villageNames = ['Eldermere', 'Thornby', 'Willowford', 'Stonehaven', 'Ravenhill'] // prettier-ignore
 

@@ -1,0 +1,23 @@
+/** Neutral small talk about the day, for replies that are not about a thing of the village. */
+export const dayFillers = [
+  'my hat blew off on the way here[. A boy brought it back for a copper|]',
+  'the frogs were loud last night[. That means a change of weather|]',
+  'I had [soup|bread and butter|fish] for supper yesterday[. It was better than last week|]',
+  'somebody left a [bucket|ladder|cart] in the middle of the street[. I walked right into it|]',
+  'the morning was so quiet that you could hear the river',
+  'I met the mayor on the way here[. He walks slower every year|]',
+  'my neighbour wants to buy a second cow[. I told him to build a fence first|]',
+  'there are more strangers on the road than last year[. Most of them are polite|]',
+  'the [morning|day|week] has been long[. I was up before the sun|]',
+  'the wind came from the [north|west|hills] today[. It brought some dust with it|]',
+  'two carts passed by this morning[. One of them was full of barrels|]',
+  'the [bread|ale|cider] is good this season[. The inn sells a lot of it|]',
+  'my [back|knee|shoulder] aches when the weather turns[. It is never wrong|]',
+  'the dogs barked half the night[. In the morning there were tracks by the wall|]',
+  'the village is quiet after the harvest[. Everyone catches up on sleep|]',
+  'a traveller left at dawn without a word[. He forgot his hat|]',
+  'there is always something to do here[. The work never ends|]',
+  'the neighbours argued about a fence again[. By evening they shared a drink|]',
+  'the nights grow longer now[. We light the lamps early|]',
+  'people come and people go[. The village stays the same|]',
+]
