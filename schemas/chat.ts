@@ -30,7 +30,7 @@ export const ChatCompletionRequest = z.strictObject({
   ...bookkeepingFields,
   response_format: z.strictObject({ type: z.literal('text') }).nullish(),
   modalities: z.tuple([z.literal('text')]).nullish(),
-  tools: z.array(z.never()).max(0).nullish(),
+  tools: z.array(z.unknown()).max(0, { error: 'tools are not supported' }).nullish(),
   tool_choice: z.literal('none').nullish(),
   parallel_tool_calls: z.boolean().nullish(),
 })

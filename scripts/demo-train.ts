@@ -7,7 +7,15 @@
  * sliders work better than chance. `--publish` copies the result into models/.
  */
 import { spawnSync } from 'node:child_process'
-import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
@@ -29,11 +37,11 @@ interface Scale {
 
 const full: Scale = {
   rated: 6000,
-  unrated: 40_000,
-  pretrain: { steps: 1600, lr: 3e-3 },
-  apm: { epochs: 4, lr: 1e-3 },
+  unrated: 24_000,
+  pretrain: { steps: 1200, lr: 3e-3 },
+  apm: { epochs: 3, lr: 1e-3 },
   sft: { epochs: 1, lr: 1.5e-3 },
-  bootstrap: { samples: 3000, mix: 6000, lr: 4e-4 },
+  bootstrap: { samples: 2000, mix: 4000, lr: 4e-4 },
   config: {},
   prompts: 100,
   levels: '0,1,2,3,4',
@@ -46,7 +54,13 @@ const quick: Scale = {
   apm: { epochs: 3, lr: 2e-3 },
   sft: { epochs: 2, lr: 4e-3 },
   bootstrap: { samples: 40, mix: 300, lr: 1e-3 },
-  config: { hidden_size: 128, intermediate_size: 352, num_hidden_layers: 3, num_attention_heads: 4, num_key_value_heads: 2 },
+  config: {
+    hidden_size: 128,
+    intermediate_size: 352,
+    num_hidden_layers: 3,
+    num_attention_heads: 4,
+    num_key_value_heads: 2,
+  },
   prompts: 12,
   levels: '0,2,4',
 }
@@ -62,6 +76,8 @@ const scale = values.quick ? quick : full
 const home = values.home ?? join(root, 'build', values.quick ? 'demo-quick' : 'demo')
 const corpus = join(home, 'corpus')
 const tokenizer = join(home, 'tokenizer')
+/** Held-out prompts of one user message: whole sentences that training never contains. */
+const steeringPrompts = join(corpus, 'steering-prompts.ndjson')
 const reports = join(home, 'reports')
 const config = join(home, 'config.json')
 
@@ -78,7 +94,8 @@ function node(args: readonly string[]): void {
   console.log(`(${((performance.now() - started) / 1000).toFixed(0)} s)`)
 }
 
-const steerlm = (...args: (string | number)[]) => node([join(root, 'src/main.ts'), ...args.map(String)])
+const steerlm = (...args: (string | number)[]) =>
+  node([join(root, 'src/main.ts'), ...args.map(String)])
 
 /** Runs a stage unless what it makes is there. */
 function stage(made: string, run: () => void): void {
@@ -98,15 +115,40 @@ writeFileSync(config, JSON.stringify({ ...base, ...scale.config }))
 stage(join(corpus, 'heldout-prompts.ndjson'), () =>
   node([
     join(root, 'scripts/village-corpus.ts'),
-    ...['--out', corpus, '--seed', '1', '--rated', `${scale.rated}`, '--unrated', `${scale.unrated}`],
+    ...[
+      '--out',
+      corpus,
+      '--seed',
+      '1',
+      '--rated',
+      `${scale.rated}`,
+      '--unrated',
+      `${scale.unrated}`,
+    ],
   ]),
 )
+stage(steeringPrompts, () => {
+  const lines = readFileSync(join(corpus, 'heldout-prompts.ndjson'), 'utf8').trim().split('\n')
+  const single = lines.filter((line) => {
+    const { messages } = JSON.parse(line) as { messages: { role: string }[] }
+    return messages.filter(({ role }) => role === 'user').length === 1
+  })
+  writeFileSync(steeringPrompts, single.map((line) => `${line}\n`).join(''))
+})
 stage(join(tokenizer, 'tokenizer.json'), () =>
   node([join(root, 'scripts/train-tokenizer.ts'), '--out', tokenizer, '--seed', '1']),
 )
 for (const name of ['rated', 'unrated', 'heldout-rated']) {
   stage(dataset(name), () =>
-    steerlm('data', 'import', join(corpus, `${name}.ndjson`), '--format', 'records', '--name', name),
+    steerlm(
+      'data',
+      'import',
+      join(corpus, `${name}.ndjson`),
+      '--format',
+      'records',
+      '--name',
+      name,
+    ),
   )
 }
 stage(model('base'), () =>
@@ -119,7 +161,16 @@ stage(model('base'), () =>
 stage(model('village-apm'), () =>
   steerlm(
     ...['train', 'apm', '--data', 'rated', '--base', 'base', '--attributes', 'village'],
-    ...['--name', 'village-apm', '--epochs', scale.apm.epochs, '--lr', scale.apm.lr, '--dtype', 'f16'],
+    ...[
+      '--name',
+      'village-apm',
+      '--epochs',
+      scale.apm.epochs,
+      '--lr',
+      scale.apm.lr,
+      '--dtype',
+      'f16',
+    ],
     ...['--validation', 0.05, ...common, ...logOf('apm')],
   ),
 )
@@ -140,7 +191,16 @@ stage(dataset('labelled'), () => {
 stage(model('village-sft'), () =>
   steerlm(
     ...['train', 'sft', '--data', 'labelled', '--base', 'base', '--attributes', 'village'],
-    ...['--name', 'village-sft', '--epochs', scale.sft.epochs, '--lr', scale.sft.lr, '--dtype', 'f16'],
+    ...[
+      '--name',
+      'village-sft',
+      '--epochs',
+      scale.sft.epochs,
+      '--lr',
+      scale.sft.lr,
+      '--dtype',
+      'f16',
+    ],
     ...['--validation', 0.01, ...common, ...logOf('sft')],
   ),
 )
@@ -152,13 +212,22 @@ stage(model('village'), () =>
   ),
 )
 stage(join(reports, 'apm.json'), () =>
-  steerlm('eval', 'apm', '--apm', 'village-apm', '--data', 'heldout-rated', '--out', join(reports, 'apm.json')),
+  steerlm(
+    'eval',
+    'apm',
+    '--apm',
+    'village-apm',
+    '--data',
+    'heldout-rated',
+    '--out',
+    join(reports, 'apm.json'),
+  ),
 )
 for (const name of ['village-sft', 'village']) {
   stage(join(reports, `${name}.json`), () =>
     steerlm(
       ...['eval', 'steering', '--model', name, '--apm', 'village-apm', '--meters', 'village'],
-      ...['--prompts', join(corpus, 'heldout-prompts.ndjson'), '--limit', scale.prompts],
+      ...['--prompts', steeringPrompts, '--limit', scale.prompts],
       ...['--levels', scale.levels, '--temperature', 0.8],
       ...['--out', join(reports, `${name}.json`), '--html', join(reports, `${name}.html`)],
     ),
@@ -172,7 +241,9 @@ interface MetricsLine {
 
 /** Mean loss of the first and of the last tenth of a training. */
 function lossFall(name: string): readonly [number, number] {
-  const lines = readFileSync(join(reports, `${name}.jsonl`), 'utf8').trim().split('\n')
+  const lines = readFileSync(join(reports, `${name}.jsonl`), 'utf8')
+    .trim()
+    .split('\n')
   const losses = lines.flatMap((line) => {
     const { loss } = JSON.parse(line) as MetricsLine
     return loss === undefined ? [] : [loss]

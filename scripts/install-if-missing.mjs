@@ -11,7 +11,9 @@ import { fileURLToPath } from 'node:url'
 const root = dirname(dirname(fileURLToPath(import.meta.url)))
 const stamp = join(root, 'node_modules', '.steerlm-lock-hash')
 const lock = join(root, '.install-lock')
-const hash = createHash('sha256').update(readFileSync(join(root, 'package-lock.json'))).digest('hex')
+const hash = createHash('sha256')
+  .update(readFileSync(join(root, 'package-lock.json')))
+  .digest('hex')
 
 const installed = () => existsSync(stamp) && readFileSync(stamp, 'utf8') === hash
 

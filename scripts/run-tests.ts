@@ -30,7 +30,9 @@ for await (const line of createInterface({ input: child.stdout })) {
   if (failing) console.log(line)
 }
 
-const code = child.exitCode ?? (await new Promise<number>((resolve) => child.on('exit', (c) => resolve(c ?? 1))))
+const code =
+  child.exitCode ??
+  (await new Promise<number>((resolve) => child.on('exit', (c) => resolve(c ?? 1))))
 // A file that dies outside its tests fails without a failed test.
 if (code !== 0 && counts.failed === 0) counts.failed = 1
 const ran = counts.passed + counts.failed

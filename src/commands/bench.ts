@@ -9,7 +9,13 @@ import { modelPlaces } from './workplace.ts'
 
 const flags = {
   model: { type: 'string', default: 'village', help: 'model whose shape and weights are measured' },
-  batch: { type: 'integer', multiple: true, min: 1, max: 64, help: 'streams or rows at once; repeatable' },
+  batch: {
+    type: 'integer',
+    multiple: true,
+    min: 1,
+    max: 64,
+    help: 'streams or rows at once; repeatable',
+  },
   rounds: { type: 'integer', default: 5, min: 1, help: 'measured rounds' },
   threads: { type: 'integer', default: 0, min: 0, help: 'CPU threads; 0: all cores' },
   seed: { type: 'integer', default: 1, min: 0, help: 'of the random prompts' },

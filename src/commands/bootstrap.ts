@@ -30,7 +30,12 @@ const flags = {
   'top-k': { type: 'integer', default: 50, min: 0, help: 'of the sampling; 0: all tokens' },
   temperature: { type: 'number', default: 1, min: 0, help: 'of the sampling' },
   concurrency: { type: 'integer', default: 16, min: 1, max: 64, help: 'replies sampled at once' },
-  dtype: { type: 'string', default: 'f32', choices: ['f32', 'f16'], help: 'of the written weights' },
+  dtype: {
+    type: 'string',
+    default: 'f32',
+    choices: ['f32', 'f16'],
+    help: 'of the written weights',
+  },
   'label-dropout': { type: 'number', default: 0.1, min: 0, max: 1, help: 'share of hidden labels' },
   ...trainingFlags,
 } as const
@@ -57,10 +62,17 @@ interface Draw {
 }
 
 /** Prompts at random replies of random records, each with a combination drawn uniformly. */
-async function drawPrompts(dataset: Dataset, attributes: AttributeSet, values: Values): Promise<Draw[]> {
+async function drawPrompts(
+  dataset: Dataset,
+  attributes: AttributeSet,
+  values: Values,
+): Promise<Draw[]> {
   const best = highQuality(await seenCombinations(dataset, attributes), attributes)
   if (best.length === 0)
-    fail('BAD_RECORD', `data set "${values.data}" has no reply of the highest quality to start from`)
+    fail(
+      'BAD_RECORD',
+      `data set "${values.data}" has no reply of the highest quality to start from`,
+    )
   const prompts: Message[][] = []
   for await (const { messages } of dataset.conversations()) {
     messages.forEach(({ role }, i) => {
@@ -111,7 +123,10 @@ async function sampleAll(draws: readonly Draw[], text: OpenedModel, values: Valu
   const waiting = draws.map((_, i) => i).filter((i) => !replies.has(i))
   const worker = async () => {
     for (let index = waiting.shift(); index !== undefined; index = waiting.shift()) {
-      const reply = await sampleReply(engine, text, draws[index]!, { seed: values.seed * 1_000_003 + index, values })
+      const reply = await sampleReply(engine, text, draws[index]!, {
+        seed: values.seed * 1_000_003 + index,
+        values,
+      })
       replies.set(index, reply)
       await appendFile(file, `${JSON.stringify({ index, reply })}\n`)
       progress.update(replies.size)
@@ -127,7 +142,11 @@ async function sampleAll(draws: readonly Draw[], text: OpenedModel, values: Valu
 }
 
 /** Sampled conversations with the labels that the attribute model gives the new replies. */
-async function labelSamples(draws: readonly Draw[], replies: ReadonlyMap<number, string>, apm: OpenedModel) {
+async function labelSamples(
+  draws: readonly Draw[],
+  replies: ReadonlyMap<number, string>,
+  apm: OpenedModel,
+) {
   const records = draws.flatMap((draw, i): ConversationRecord[] => {
     const content = replies.get(i)
     if (!content) return []
@@ -151,7 +170,17 @@ async function mixed(dataset: Dataset, rows: number, seed: number): Promise<Conv
 
 /** Flags that the final training takes over as they were given. */
 function trainingArgs(values: Values, data: string): string[] {
-  const own = ['data', 'model', 'apm', 'name', 'samples', 'mix', 'top-k', 'temperature', 'concurrency']
+  const own = [
+    'data',
+    'model',
+    'apm',
+    'name',
+    'samples',
+    'mix',
+    'top-k',
+    'temperature',
+    'concurrency',
+  ]
   const passed = Object.entries(values).flatMap(([name, value]) => {
     if (own.includes(name) || value === undefined || value === false) return []
     return value === true ? [`--${name}`] : [`--${name}`, String(value)]

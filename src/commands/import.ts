@@ -76,8 +76,8 @@ export async function run(argv: string[]): Promise<number> {
     await checkpoint.close()
   }
   const { architecture, layers, hiddenSize, vocabSize } = config
-  if (values.json) console.log(JSON.stringify({ name, path, architecture, layers, hiddenSize, vocabSize }))
+  if (values.json)
+    console.log(JSON.stringify({ name, path, architecture, layers, hiddenSize, vocabSize }))
   else console.log(`${name}: ${architecture}, ${layers} layers, hidden size ${hiddenSize}, ${path}`)
   return 0
 }
-

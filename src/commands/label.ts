@@ -60,7 +60,9 @@ export async function run(argv: string[]): Promise<number> {
       source: { labelled: dataset.manifest.sha256, apm: values.apm },
       overwrite: values.overwrite,
     })
-    console.log(values.json ? JSON.stringify(written) : `${values.name}: ${written.rows} rows labelled`)
+    console.log(
+      values.json ? JSON.stringify(written) : `${values.name}: ${written.rows} rows labelled`,
+    )
     return 0
   } finally {
     progress.stop()

@@ -27,11 +27,11 @@ export async function run(argv: string[]): Promise<number> {
   }
   const { help: _help, ...given } = flags
   const config = readConfig(given, process.env)
+  process.stderr.write(`configuration: ${JSON.stringify(config)}\n`)
   const stop = stopSignal()
   const server = await createServer(config)
   try {
     const url = await listen(server, config)
-    server.app.log.info({ config }, 'configuration')
     process.stdout.write(`steerlm serves ${server.models.join(', ')} on ${url}\n`)
     await stop
   } finally {
@@ -65,10 +65,14 @@ async function listen(server: Server, config: Config): Promise<string> {
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException
     const why = code === 'EADDRINUSE' ? 'the port is in use' : message
-    fail('BAD_ARGUMENT', `cannot listen on ${host}:${port}: ${why}; choose with --port and --host`, {
-      cause: error,
-      param: '--port',
-    })
+    fail(
+      'BAD_ARGUMENT',
+      `cannot listen on ${host}:${port}: ${why}; choose with --port and --host`,
+      {
+        cause: error,
+        param: '--port',
+      },
+    )
   }
   const { port: bound } = server.app.server.address() as AddressInfo
   return `http://${host.includes(':') ? `[${host}]` : host}:${bound}`

@@ -8,7 +8,7 @@
  */
 
 import type { ModelConfig } from '../arch/index.ts'
-import { buildDecodeModel } from '../arch/index.ts'
+import { buildDecodeModel } from './serving-models.ts'
 import { fail } from '../errors.ts'
 import type { Binding } from '../ort/index.ts'
 import { createTensor, Session } from '../ort/index.ts'

@@ -4,7 +4,7 @@
  * order of the call.
  */
 
-import { buildScoreModel } from '../arch/index.ts'
+import { buildScoreModel } from './serving-models.ts'
 import { fail } from '../errors.ts'
 import { createTensor, Session } from '../ort/index.ts'
 

@@ -1,0 +1,93 @@
+/**
+ * The server's configuration: environment and command line, parsed once into a frozen object.
+ * Flags win over the environment, the environment over the defaults.
+ */
+import { homedir } from 'node:os'
+import { join, resolve } from 'node:path'
+import { z } from 'zod'
+import { fail } from './errors.ts'
+
+const wholeNumber = (min: number, max: number) => {
+  const error = `expected a whole number from ${min} to ${max}`
+  return z.coerce.number({ error }).int({ error }).min(min, { error }).max(max, { error })
+}
+
+const Config = z.strictObject({
+  /** Where to listen; loopback unless told otherwise, for there is no login. */
+  host: z.string().min(1).default('127.0.0.1'),
+  port: wholeNumber(0, 65535).default(8080),
+  /** The data folder. */
+  home: z.string().min(1),
+  device: z
+    .enum(['cpu'], { error: 'expected cpu; webgpu and cuda are not supported yet' })
+    .default('cpu'),
+  /** Names or paths of the models to serve; none: the bundled ones. */
+  models: z.array(z.string().min(1)).default([]),
+  /** The largest request body. */
+  bodyLimitBytes: wholeNumber(1024, 1 << 30).default(4 * 1024 * 1024),
+  /** Replies that one model writes at the same time. */
+  slots: wholeNumber(1, 256).default(8),
+  /** Requests that may wait for a model. */
+  queueLimit: wholeNumber(1, 1_000_000).default(256),
+  /** Threads of one model; unset: one for each physical core. */
+  threads: wholeNumber(1, 1024).optional(),
+  logLevel: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('warn'),
+})
+export type Config = Readonly<z.infer<typeof Config>>
+
+/** Where each field stands in the environment. */
+const variables = {
+  host: 'HOST',
+  port: 'PORT',
+  home: 'STEERLM_HOME',
+  device: 'STEERLM_DEVICE',
+  models: 'STEERLM_MODELS',
+  bodyLimitBytes: 'STEERLM_BODY_LIMIT_BYTES',
+  slots: 'STEERLM_SLOTS',
+  queueLimit: 'STEERLM_QUEUE_LIMIT',
+  threads: 'STEERLM_THREADS',
+  logLevel: 'STEERLM_LOG_LEVEL',
+} as const satisfies Record<keyof Config, string>
+
+/** What the command line may set; the names are the flags'. */
+export interface ConfigFlags {
+  host?: string
+  port?: string
+  home?: string
+  device?: string
+  model?: string[]
+}
+
+/** Fails BAD_ARGUMENT, naming the flag or the variable at fault. */
+export function readConfig(flags: ConfigFlags, env: NodeJS.ProcessEnv): Config {
+  const { model, ...rest } = flags
+  const fromFlags = withoutEmpty({ ...rest, models: model })
+  const fromEnv = withoutEmpty(
+    Object.fromEntries(
+      Object.entries(variables).map(([field, variable]) => [field, env[variable]]),
+    ),
+  )
+  if (typeof fromEnv.models === 'string') {
+    fromEnv.models = fromEnv.models
+      .split(',')
+      .map((name) => name.trim())
+      .filter(Boolean)
+  }
+  const home = { home: join(homedir(), '.steerlm') }
+  const result = Config.safeParse({ ...home, ...fromEnv, ...fromFlags })
+  if (result.success) {
+    return Object.freeze({ ...result.data, home: resolve(result.data.home) })
+  }
+  const issue = result.error.issues[0]!
+  const field = String(issue.path[0]) as keyof typeof variables
+  const name = field in fromFlags ? `--${field === 'models' ? 'model' : field}` : variables[field]
+  const got = JSON.stringify({ ...fromEnv, ...fromFlags }[field])
+  return fail('BAD_ARGUMENT', `${name}: ${issue.message}, got ${got}`, { param: name })
+}
+
+/** An empty variable counts as unset. */
+function withoutEmpty(values: Record<string, unknown>): Record<string, unknown> {
+  return Object.fromEntries(
+    Object.entries(values).filter(([, value]) => value !== undefined && value !== ''),
+  )
+}

@@ -1,0 +1,49 @@
+/** From a checkpoint folder to the bytes of the graphs that serve. */
+import { join } from 'node:path'
+import { openModel, type ModelConfig } from '../arch/index.ts'
+import { buildDecodeGraph, buildScoreGraph } from '../arch/serving-graphs.ts'
+import { fail } from '../errors.ts'
+import { encodeModel } from '../onnx/encode-model.ts'
+import { openSafetensors } from '../weights/safetensors-reader.ts'
+
+export interface ServingModel {
+  /** An ONNX model whose weights lie in files of `weightsDirectory`. */
+  readonly model: Uint8Array<ArrayBuffer>
+  readonly weightsDirectory: string
+  readonly config: ModelConfig
+}
+
+export async function buildDecodeModel(dir: string): Promise<ServingModel> {
+  const { config, checkpoint } = await openModel(dir)
+  try {
+    const model = encodeModel(buildDecodeGraph(config, checkpoint))
+    return { model, weightsDirectory: dir, config }
+  } finally {
+    await checkpoint.close()
+  }
+}
+
+/** The head is `head.safetensors`: `weight` f32 [A, H], `bias` f32 [A]. */
+export async function buildScoreModel(dir: string): Promise<ServingModel & { attributes: number }> {
+  const { config, checkpoint } = await openModel(dir)
+  const path = join(dir, 'head.safetensors')
+  const file = await openSafetensors(path)
+  try {
+    const shape = file.tensors.get('weight')?.shape ?? []
+    const attributes = shape[0] ?? 0
+    if (shape.length !== 2 || shape[1] !== config.hiddenSize || attributes < 1)
+      fail(
+        'BAD_CHECKPOINT',
+        `${path}: weight: expected [A, ${config.hiddenSize}], file has [${shape}]`,
+      )
+    const weight = await file.readFloat32('weight')
+    const bias = await file.readFloat32('bias')
+    if (bias.length !== attributes)
+      fail('BAD_CHECKPOINT', `${path}: bias: expected [${attributes}], file has [${bias.length}]`)
+    const graph = buildScoreGraph(config, checkpoint, { attributes, weight, bias })
+    return { model: encodeModel(graph), weightsDirectory: dir, config, attributes }
+  } finally {
+    await file.close()
+    await checkpoint.close()
+  }
+}

@@ -1,0 +1,118 @@
+/** Request bodies into the generating service's terms: snake_case to camelCase, null to unset. */
+import type { AttributeValues } from '../../schemas/attributes.ts'
+import type { ChatCompletionRequest } from '../../schemas/chat.ts'
+import type { InputMessage, SteeringOptions } from '../../schemas/common.ts'
+import type { CompletionRequest } from '../../schemas/completions.ts'
+import type { Message } from '../../schemas/records.ts'
+import type { StartMessage } from '../../schemas/stream.ts'
+import { fail } from '../errors.ts'
+import type { GenerationRequest } from '../services/generator.ts'
+import type { Prompt } from '../services/runtime-types.ts'
+
+type Options = GenerationRequest['options']
+
+export function chatGeneration(body: ChatCompletionRequest): GenerationRequest {
+  if (body.top_logprobs != null && !body.logprobs) {
+    fail('BAD_REQUEST', 'top_logprobs: needs logprobs to be true', { param: 'top_logprobs' })
+  }
+  return {
+    ...conversation(body),
+    n: body.n ?? 1,
+    options: {
+      ...samplingOptions(body),
+      maxTokens: body.max_completion_tokens ?? body.max_tokens ?? undefined,
+      logprobs: body.logprobs ? (body.top_logprobs ?? 0) : undefined,
+      returnTokenIds: body.return_token_ids ?? undefined,
+    },
+  }
+}
+
+export function socketGeneration(message: StartMessage): GenerationRequest {
+  return {
+    ...conversation(message),
+    n: 1,
+    options: { ...samplingOptions(message), maxTokens: message.max_tokens ?? undefined },
+  }
+}
+
+export function completionGeneration(body: CompletionRequest): GenerationRequest {
+  return {
+    model: body.model,
+    prompts: completionPrompts(body.prompt),
+    n: body.n ?? 1,
+    measure: false,
+    options: {
+      ...samplingOptions(body),
+      maxTokens: body.max_tokens ?? 16,
+      logprobs: body.logprobs ?? undefined,
+      echo: body.echo ?? undefined,
+      returnTokenIds: body.return_token_ids ?? undefined,
+    },
+  }
+}
+
+function conversation(body: {
+  model: string
+  messages: InputMessage[]
+  attributes?: AttributeValues | null
+  steering?: SteeringOptions | null
+}): Pick<GenerationRequest, 'model' | 'prompts' | 'measure' | 'verify'> {
+  const verify = body.steering?.verify
+  return {
+    model: body.model,
+    prompts: [{ messages: toMessages(body.messages), attributes: body.attributes ?? {} }],
+    measure: body.steering?.measure ?? true,
+    ...(verify && {
+      verify: { attempts: verify.attempts ?? 4, tolerance: verify.tolerance ?? 0.75 },
+    }),
+  }
+}
+
+/** Text parts are joined; `developer` becomes `system`. */
+export function toMessages(messages: readonly InputMessage[]): Message[] {
+  return messages.map(({ role, content, attributes }) => ({
+    role: role === 'developer' ? 'system' : role,
+    content: typeof content === 'string' ? content : content.map((part) => part.text).join(''),
+    ...(attributes && { attributes }),
+  }))
+}
+
+type SamplingBody = Pick<
+  ChatCompletionRequest,
+  | 'temperature'
+  | 'top_p'
+  | 'top_k'
+  | 'min_p'
+  | 'presence_penalty'
+  | 'frequency_penalty'
+  | 'repetition_penalty'
+  | 'seed'
+  | 'stop'
+  | 'logit_bias'
+  | 'ignore_eos'
+>
+
+function samplingOptions(body: SamplingBody): Options {
+  return {
+    temperature: body.temperature ?? undefined,
+    topP: body.top_p ?? undefined,
+    topK: body.top_k ?? undefined,
+    minP: body.min_p ?? undefined,
+    presencePenalty: body.presence_penalty ?? undefined,
+    frequencyPenalty: body.frequency_penalty ?? undefined,
+    repetitionPenalty: body.repetition_penalty ?? undefined,
+    seed: body.seed ?? undefined,
+    stop: typeof body.stop === 'string' ? [body.stop] : (body.stop ?? undefined),
+    logitBias: body.logit_bias ?? undefined,
+    ignoreEos: body.ignore_eos ?? undefined,
+  }
+}
+
+/** One prompt per entry; a list of numbers is one prompt of token ids. */
+function completionPrompts(prompt: CompletionRequest['prompt']): Prompt[] {
+  if (typeof prompt === 'string') return [{ text: prompt }]
+  if (typeof prompt[0] === 'number') return [{ tokens: prompt as number[] }]
+  return (prompt as (string | number[])[]).map((item) =>
+    typeof item === 'string' ? { text: item } : { tokens: item },
+  )
+}

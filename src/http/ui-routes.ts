@@ -1,0 +1,23 @@
+/** The page at `/`: static files of `src/ui`, nothing from elsewhere. */
+import { fileURLToPath } from 'node:url'
+import fastifyStatic from '@fastify/static'
+import type { FastifyInstance } from 'fastify'
+
+const contentPolicy =
+  "default-src 'self'; img-src 'self' data:; base-uri 'none'; frame-ancestors 'none'"
+
+export const uiRoutes = () => async (app: FastifyInstance) => {
+  await app.register(fastifyStatic, {
+    root: fileURLToPath(new URL('../ui/', import.meta.url)),
+    // One route per file, so that an unknown path stays an API error.
+    wildcard: false,
+    // A new version must show at once; unchanged files cost a 304.
+    cacheControl: false,
+    setHeaders: (reply) => {
+      void reply
+        .header('cache-control', 'no-cache')
+        .header('content-security-policy', contentPolicy)
+        .header('x-content-type-options', 'nosniff')
+    },
+  })
+}

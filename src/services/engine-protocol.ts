@@ -1,0 +1,45 @@
+/** Messages between the server and an engine process. Errors travel as their code and detail. */
+import type { Message } from '../../schemas/records.ts'
+import { SteerError, catalogue, type ErrorCode } from '../errors.ts'
+import type { LoadOptions } from './model-runtime.ts'
+import type { ModelInfo, TextEvent, TextRequest } from './runtime-types.ts'
+
+/** `id` names a request; the client counts them up. */
+export type ToEngine =
+  | { type: 'load'; dir: string; options: LoadOptions }
+  | { type: 'generate'; id: number; request: TextRequest }
+  | { type: 'predict'; id: number; inputs: Message[][] }
+  | { type: 'cancel'; id: number }
+  | { type: 'shutdown' }
+
+export type FromEngine =
+  /** The process listens; `load` may be sent. */
+  | { type: 'hello' }
+  | { type: 'ready'; info: ModelInfo }
+  /** The model cannot be loaded; the process ends. */
+  | { type: 'failed'; error: SentError }
+  | { type: 'event'; id: number; event: TextEvent }
+  | { type: 'predicted'; id: number; values: Record<string, number>[] }
+  | { type: 'error'; id: number; error: SentError }
+  /** No more events for this request. */
+  | { type: 'end'; id: number }
+
+export interface SentError {
+  code: ErrorCode
+  detail: string
+  param: string | null
+}
+
+/** An error that is not ours becomes INTERNAL; the stack goes to the engine's own stderr. */
+export function packError(error: unknown): SentError {
+  if (error instanceof SteerError) {
+    return { code: error.code, detail: error.detail, param: error.param }
+  }
+  const text = error instanceof Error ? (error.stack ?? error.message) : String(error)
+  return { code: 'INTERNAL', detail: text, param: null }
+}
+
+export function unpackError(error: SentError): SteerError {
+  const code = Object.hasOwn(catalogue, error.code) ? error.code : 'INTERNAL'
+  return new SteerError(code, error.detail, { param: error.param })
+}

@@ -1,0 +1,66 @@
+/** What the generating service takes and gives; `generator.ts` does it. */
+import type { SteeringReport } from '../../schemas/common.ts'
+import type { Prompt, TextEvent, TextLogprob, TextRequest, TextUsage } from './runtime-types.ts'
+
+export interface Verification {
+  /** Replies at most, at least 1. */
+  attempts: number
+  /** Stop early when every attribute is this near, in levels. */
+  tolerance: number
+}
+
+export interface GenerationRequest {
+  model: string
+  /** Each is answered `n` times; choice = index of the prompt × n + index of the reply. */
+  prompts: Prompt[]
+  n: number
+  /** An unset temperature, topP or topK takes the model's own default. */
+  options: Omit<TextRequest, 'prompt' | 'temperature'> & { temperature?: number }
+  /** Report achieved values of chat replies, where an attribute model is served. */
+  measure: boolean
+  verify?: Verification
+}
+
+type InChoice<T> = T extends unknown ? T & { choice: number } : never
+
+export type GenerationEvent =
+  | (InChoice<TextEvent & { type: 'start' }> & {
+      /** The values the reply is written for, defaults included. */
+      requested?: Record<string, number>
+    })
+  | InChoice<TextEvent & { type: 'delta' }>
+  | {
+      type: 'finish'
+      choice: number
+      finishReason: 'stop' | 'length'
+      usage: TextUsage
+      /** Absent when the model has no attributes or the prompt is no conversation. */
+      steering?: SteeringReport
+    }
+  /** Always last. */
+  | { type: 'usage'; usage: TextUsage }
+
+export interface Choice {
+  text: string
+  tokens: number[]
+  logprobs?: TextLogprob[]
+  promptText?: string
+  promptLogprobs?: TextLogprob[]
+  promptTokenIds?: number[]
+  finishReason: 'stop' | 'length'
+  usage: TextUsage
+  steering?: SteeringReport
+}
+
+export interface Generator {
+  /**
+   * Streams the choices side by side. Fails before the first event for everything that is wrong with the
+   * request; with CANCELLED after an abort. Fails BAD_REQUEST on `verify`.
+   */
+  stream(request: GenerationRequest, signal?: AbortSignal): AsyncIterable<GenerationEvent>
+  /** The finished choices. `usage` counts replies that `verify` threw away, too. */
+  complete(
+    request: GenerationRequest,
+    signal?: AbortSignal,
+  ): Promise<{ choices: Choice[]; usage: TextUsage }>
+}

@@ -1,0 +1,110 @@
+/** A model folder into a runtime: reads the manifest, tokenizer and template, then loads the weights. */
+import { readFile, stat } from 'node:fs/promises'
+import { basename, join } from 'node:path'
+import { ModelManifest } from '../../schemas/model-manifest.ts'
+import { createPromptTemplate } from '../datasets/prompt-template.ts'
+import { createEngine, createScorer } from '../engine/index.ts'
+import { fail } from '../errors.ts'
+import { loadChatTemplate } from '../text/chat-template.ts'
+import { isObject, readJsonIfPresent } from '../text/json-file.ts'
+import { loadTokenizer } from '../text/tokenizer.ts'
+import type { ModelInfo, ModelRuntime } from './runtime-types.ts'
+import { createModelRuntime, type RuntimeParts } from './text-runtime.ts'
+
+export type * from './runtime-types.ts'
+
+export interface LoadOptions {
+  /** The name that requests use; the manifest's unless given. */
+  id?: string
+  /** Replies written at the same time. */
+  slots?: number
+  contextLength?: number
+  threads?: number
+  queueLimit?: number
+}
+
+/** Fails BAD_CHECKPOINT, BAD_TOKENIZER, BAD_TEMPLATE, ARCHITECTURE_UNSUPPORTED or RUNTIME_ERROR. The caller disposes it. */
+export async function loadModelRuntime(
+  dir: string,
+  options: LoadOptions = {},
+): Promise<ModelRuntime> {
+  const [manifest, tokenizer, chatTemplate, sampling] = await Promise.all([
+    readModelManifest(dir),
+    loadTokenizer(dir),
+    loadChatTemplate(dir),
+    readSampling(dir),
+  ])
+  const { kind, attributes } = manifest
+  const template =
+    manifest.template === 'chat' && !chatTemplate
+      ? null
+      : createPromptTemplate({ kind: manifest.template, tokenizer, chatTemplate, attributes })
+  const { id, ...engineOptions } = options
+  const loaded = await loadWeights(kind, { modelDir: dir, ...engineOptions })
+  const info: ModelInfo = {
+    id: id ?? manifest.name,
+    kind,
+    attributes,
+    contextLength: loaded.contextLength,
+    created: await createdSeconds(dir, manifest),
+    template: template ? manifest.template : 'none',
+    combinations: manifest.combinations,
+    sampling,
+  }
+  return createModelRuntime({ info, tokenizer, template, ...loaded.parts })
+}
+
+/** `steerlm.json`, or what a plain language model has in its place. Fails BAD_CHECKPOINT. */
+export async function readModelManifest(dir: string): Promise<ModelManifest> {
+  const path = join(dir, 'steerlm.json')
+  const text = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) =>
+    error.code === 'ENOENT' || error.code === 'ENOTDIR'
+      ? null
+      : fail('BAD_CHECKPOINT', `${path}: ${error.message}`, { cause: error }),
+  )
+  if (text === null) {
+    return { kind: 'language-model', name: basename(dir), template: 'chat', attributes: [] }
+  }
+  const parsed = ModelManifest.safeParse(parseJson(text, path))
+  if (parsed.success) return parsed.data
+  const [issue] = parsed.error.issues
+  return fail(
+    'BAD_CHECKPOINT',
+    `${path}: ${issue!.path.join('.') || 'the file'}: ${issue!.message}`,
+  )
+}
+
+function parseJson(text: string, path: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch (error) {
+    return fail('BAD_CHECKPOINT', `${path}: not JSON`, { cause: error })
+  }
+}
+
+async function loadWeights(
+  kind: ModelInfo['kind'],
+  options: Parameters<typeof createEngine>[0],
+): Promise<{ contextLength: number; parts: Pick<RuntimeParts, 'engine' | 'scorer'> }> {
+  if (kind === 'language-model') {
+    const engine = await createEngine(options)
+    return { contextLength: engine.contextLength, parts: { engine } }
+  }
+  const scorer = await createScorer({ modelDir: options.modelDir, threads: options.threads })
+  return { contextLength: scorer.maxLength, parts: { scorer } }
+}
+
+/** The sampling defaults of `generation_config.json`; a value that is not a number is left out. */
+async function readSampling(dir: string): Promise<ModelInfo['sampling']> {
+  const config = await readJsonIfPresent(dir, 'generation_config.json', 'BAD_CHECKPOINT')
+  if (!isObject(config) || config.do_sample === false) return {}
+  const number = (name: string): number | undefined =>
+    typeof config[name] === 'number' ? config[name] : undefined
+  return { temperature: number('temperature'), topP: number('top_p'), topK: number('top_k') }
+}
+
+async function createdSeconds(dir: string, manifest: ModelManifest): Promise<number> {
+  const stated = Date.parse(manifest.createdAt ?? '')
+  const created = Number.isNaN(stated) ? (await stat(join(dir, 'config.json'))).mtimeMs : stated
+  return Math.floor(created / 1000)
+}

@@ -1,0 +1,121 @@
+/**
+ * What a loaded model offers to its callers: text in, text out. Implemented in the process that owns the
+ * model (`model-runtime.ts`) and by the client of an engine process (`engine-client.ts`).
+ * Everything here but the interface itself can be sent between processes.
+ */
+import type { AttributeSpec } from '../../schemas/attributes.ts'
+import type { ModelManifest } from '../../schemas/model-manifest.ts'
+import type { Message } from '../../schemas/records.ts'
+
+export interface ModelInfo {
+  /** The name that requests use. */
+  id: string
+  kind: 'language-model' | 'attribute-model'
+  /** What steers a language model, or what an attribute model predicts; label-line order. */
+  attributes: AttributeSpec[]
+  /** Prompt and reply together, in tokens. */
+  contextLength: number
+  /** Seconds since 1970. */
+  created: number
+  /** How conversations become prompts; `none` when the checkpoint has no chat template. */
+  template: 'chat' | 'nemo' | 'none'
+  /** Label combinations seen in training. */
+  combinations?: ModelManifest['combinations']
+  /** What `generation_config.json` asks for; requests that say nothing get it. */
+  sampling: { temperature?: number; topP?: number; topK?: number }
+}
+
+export type Prompt =
+  | {
+      messages: Message[]
+      /** Attributes left out take the declared default, unless `onlyGiven`. */
+      attributes: Record<string, number>
+      /** Put the given attributes alone into the label line; with none, there is no line. */
+      onlyGiven?: boolean
+    }
+  | { text: string }
+  | { tokens: number[] }
+
+export interface TextRequest {
+  prompt: Prompt
+  /** Unset: the rest of the context. Larger than that: cut to it. 0: run the prompt only. */
+  maxTokens?: number
+  temperature: number
+  topP?: number
+  topK?: number
+  minP?: number
+  presencePenalty?: number
+  frequencyPenalty?: number
+  repetitionPenalty?: number
+  seed?: number
+  /** Texts that end the reply and are not part of it. */
+  stop?: string[]
+  /** Report log-probabilities with this many alternatives. */
+  logprobs?: number
+  /** Report the prompt's text, and with `logprobs` its tokens' log-probabilities. */
+  echo?: boolean
+  ignoreEos?: boolean
+  /** Report the prompt's token ids. */
+  returnTokenIds?: boolean
+  logitBias?: Record<number, number>
+}
+
+export interface TokenText {
+  token: number
+  /** A part of a character shows as U+FFFD. */
+  text: string
+}
+
+/** Natural logarithms, of the model's distribution before temperature and cuts. */
+export interface TextLogprob extends TokenText {
+  /** null for the first token of a prompt. */
+  logprob: number | null
+  top: (TokenText & { logprob: number })[]
+}
+
+export interface TextUsage {
+  promptTokens: number
+  /** Without the token that ended the reply. */
+  completionTokens: number
+  /** Prompt tokens whose keys and values were in the cache. */
+  cachedTokens: number
+}
+
+export type TextEvent =
+  | {
+      type: 'start'
+      promptTokens: number
+      cachedTokens: number
+      /** With `echo`. */
+      promptText?: string
+      promptLogprobs?: TextLogprob[]
+      /** With `returnTokenIds`. */
+      promptTokenIds?: number[]
+    }
+  | {
+      type: 'delta'
+      text: string
+      /** The tokens that end in this text; those of a stop string are never shown. */
+      tokens: number[]
+      /** One per token. */
+      logprobs?: TextLogprob[]
+    }
+  | { type: 'done'; finishReason: 'stop' | 'length'; usage: TextUsage }
+
+export interface ModelRuntime {
+  readonly info: ModelInfo
+  /** False while the model cannot answer, such as during a restart. */
+  readonly ready: boolean
+  /**
+   * Streams a reply: `start`, `delta`…, `done`. The iteration fails with CONTEXT_TOO_LONG, ATTRIBUTE_UNKNOWN,
+   * ATTRIBUTE_OUT_OF_RANGE, BAD_REQUEST or MODEL_NOT_GENERATIVE before `start`, with CANCELLED after an
+   * abort. Leaving the iteration early cancels the reply.
+   */
+  generate(request: TextRequest, signal?: AbortSignal): AsyncIterable<TextEvent>
+  /**
+   * The attribute values of conversations that end with an assistant message, in order; not cut to the range.
+   * Fails with MODEL_NOT_PREDICTIVE, CONTEXT_TOO_LONG or BAD_REQUEST.
+   */
+  predict(inputs: Message[][], signal?: AbortSignal): Promise<Record<string, number>[]>
+  dispose(): Promise<void>
+}

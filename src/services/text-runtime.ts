@@ -1,0 +1,160 @@
+/**
+ * A model in this process: text in, text out over an engine or a scorer. Owns the way from a request to
+ * tokens (template, attribute checks and defaults, length checks) and back. Knows nothing of HTTP.
+ */
+import type { AttributeSet, AttributeValues } from '../../schemas/attributes.ts'
+import type { Message } from '../../schemas/records.ts'
+import type { PromptTemplate } from '../datasets/prompt-template.ts'
+import type { Engine, EngineEvent, EngineRequest, Scorer } from '../engine/index.ts'
+import { fail } from '../errors.ts'
+import { validateAttributes } from '../labels/label-codec.ts'
+import type { Tokenizer } from '../text/tokenizer.ts'
+import type { ModelInfo, ModelRuntime, Prompt, TextEvent, TextRequest } from './runtime-types.ts'
+import { describeLogprob, generateText } from './text-generation.ts'
+
+export interface RuntimeParts {
+  info: ModelInfo
+  tokenizer: Tokenizer
+  /** null: the model takes raw prompts only. */
+  template: Pick<
+    PromptTemplate,
+    'promptTokens' | 'scoringTokens' | 'stopTokens' | 'stopStrings'
+  > | null
+  engine?: Pick<Engine, 'generate' | 'dispose'>
+  scorer?: Pick<Scorer, 'score' | 'dispose'>
+}
+
+/** Takes over the parts: disposing the runtime disposes them. */
+export function createModelRuntime(parts: RuntimeParts): ModelRuntime {
+  const { info } = parts
+  return {
+    info,
+    ready: true,
+    generate: (request, signal) => generate(parts, request, signal),
+    predict: (inputs, signal) => predict(parts, inputs, signal),
+    async dispose() {
+      await Promise.all([parts.engine?.dispose(), parts.scorer?.dispose()])
+    },
+  }
+}
+
+/** The values a reply is written for: the given ones, the rest at their defaults. Fails ATTRIBUTE_UNKNOWN, ATTRIBUTE_OUT_OF_RANGE. */
+export function withDefaults(set: AttributeSet, given: AttributeValues): Record<string, number> {
+  validateAttributes(set, given)
+  return Object.fromEntries(
+    set.map((spec) => [
+      spec.name,
+      Object.hasOwn(given, spec.name) ? given[spec.name]! : spec.default,
+    ]),
+  )
+}
+
+async function* generate(
+  parts: RuntimeParts,
+  request: TextRequest,
+  signal?: AbortSignal,
+): AsyncGenerator<TextEvent> {
+  const { engine, tokenizer, info } = parts
+  if (!engine) {
+    return fail('MODEL_NOT_GENERATIVE', `"${info.id}" predicts attributes`, { param: 'model' })
+  }
+  const prompt = encodePrompt(parts, request.prompt)
+  const events = engine.generate(engineRequest(request, prompt, info), signal)
+  yield* generateText(events, {
+    tokenizer,
+    stops: [...prompt.stopStrings, ...(request.stop ?? [])],
+    context: 'messages' in request.prompt ? [] : prompt.tokens,
+    start: (event) => describeStart(tokenizer, request, prompt.tokens, event),
+  })
+}
+
+interface EncodedPrompt {
+  tokens: number[]
+  stopTokens: readonly number[]
+  stopStrings: readonly string[]
+}
+
+function encodePrompt(parts: RuntimeParts, prompt: Prompt): EncodedPrompt {
+  const { info, tokenizer, template } = parts
+  if (!('messages' in prompt)) {
+    const tokens = 'tokens' in prompt ? prompt.tokens : tokenizer.encode(prompt.text)
+    return { tokens, stopTokens: tokenizer.eosIds, stopStrings: [] }
+  }
+  if (!template) fail('BAD_TEMPLATE', `"${info.id}" has no chat template`, { param: 'messages' })
+  prompt.messages.forEach((message) =>
+    validateAttributes(info.attributes, message.attributes ?? {}),
+  )
+  const all = withDefaults(info.attributes, prompt.attributes)
+  const tokens = template.promptTokens(prompt.messages, prompt.onlyGiven ? prompt.attributes : all)
+  return { tokens, stopTokens: template.stopTokens, stopStrings: template.stopStrings }
+}
+
+function engineRequest(
+  request: TextRequest,
+  prompt: EncodedPrompt,
+  info: ModelInfo,
+): EngineRequest {
+  const {
+    prompt: _prompt,
+    maxTokens,
+    stop: _stop,
+    ignoreEos,
+    returnTokenIds: _returnTokenIds,
+    ...sampling
+  } = request
+  const room = info.contextLength - prompt.tokens.length
+  const needed = maxTokens === 0 ? 0 : 1
+  if (room < needed) {
+    const reply = needed === 1 ? ' with at least 1 for the reply' : ''
+    fail(
+      'CONTEXT_TOO_LONG',
+      `the prompt has ${prompt.tokens.length} tokens, the context holds ${info.contextLength}${reply}`,
+      { param: 'messages' in request.prompt ? 'messages' : 'prompt' },
+    )
+  }
+  return {
+    ...sampling,
+    tokens: prompt.tokens,
+    maxTokens: Math.min(maxTokens ?? room, room),
+    stopTokens: prompt.stopTokens,
+    ignoreStop: ignoreEos,
+    echo: request.echo === true && request.logprobs !== undefined,
+  }
+}
+
+function describeStart(
+  tokenizer: Tokenizer,
+  request: TextRequest,
+  tokens: number[],
+  event: EngineEvent & { type: 'start' },
+): TextEvent & { type: 'start' } {
+  const { promptTokens, cachedTokens, promptLogprobs } = event
+  const given = request.prompt
+  return {
+    type: 'start',
+    promptTokens,
+    cachedTokens,
+    ...(request.echo && { promptText: 'text' in given ? given.text : tokenizer.decode(tokens) }),
+    ...(promptLogprobs && {
+      promptLogprobs: promptLogprobs.map((item, i) => describeLogprob(tokenizer, item, i === 0)),
+    }),
+    ...(request.returnTokenIds && { promptTokenIds: tokens }),
+  }
+}
+
+async function predict(
+  parts: RuntimeParts,
+  inputs: Message[][],
+  signal?: AbortSignal,
+): Promise<Record<string, number>[]> {
+  const { info, scorer, template } = parts
+  if (!scorer || !template) {
+    return fail('MODEL_NOT_PREDICTIVE', `"${info.id}" generates text`, { param: 'model' })
+  }
+  const rows = inputs.map((messages) => template.scoringTokens(messages))
+  if (signal?.aborted) fail('CANCELLED', 'before the attribute model ran')
+  const scores = await scorer.score(rows)
+  return scores.map((row) =>
+    Object.fromEntries(info.attributes.map((spec, column) => [spec.name, row[column]!])),
+  )
+}

@@ -1,0 +1,74 @@
+import { readFile } from 'node:fs/promises'
+import t from 'tap'
+import type { z } from 'zod'
+import type { components } from '../schemas/openapi.d.ts'
+import { generateTypes, generateYaml, typesFile, yamlFile } from '../scripts/generate-openapi.ts'
+import { buildApp } from '../src/app.ts'
+import { buildOpenApi, type namedSchemas, operations } from '../src/http/openapi.ts'
+import { fakeLanguageModel } from './services/fake-runtime.ts'
+
+/** Each may stand where the other is wanted. */
+type Same<A, B> = [A] extends [B] ? ([B] extends [A] ? true : false) : false
+type Api = components['schemas']
+type Named = typeof namedSchemas
+
+/** Does not compile when a generated type and its schema differ, or when one of them has no partner. */
+const same: { [K in keyof Named | keyof Api]: Same<z.input<Named[K]>, Api[K]> } = {
+  AttributeList: true,
+  AttributeSpec: true,
+  ChatCompletion: true,
+  ChatCompletionChunk: true,
+  ChatCompletionRequest: true,
+  ChatLogprobs: true,
+  ClientMessage: true,
+  Completion: true,
+  CompletionChunk: true,
+  CompletionLogprobs: true,
+  CompletionRequest: true,
+  ErrorResponse: true,
+  Health: true,
+  InputMessage: true,
+  Model: true,
+  ModelList: true,
+  PredictRequest: true,
+  PredictResponse: true,
+  Readiness: true,
+  ServerMessage: true,
+  SteeringOptions: true,
+  SteeringReport: true,
+  Usage: true,
+}
+
+const stale = 'is not stale (npm run generate)'
+
+t.test(`openapi.yaml ${stale}`, async (t) => {
+  t.equal(await readFile(yamlFile, 'utf8'), generateYaml())
+})
+
+t.test(`schemas/openapi.d.ts ${stale}`, async (t) => {
+  const yaml = await readFile(yamlFile, 'utf8')
+  t.equal(await readFile(typesFile, 'utf8'), await generateTypes(yaml))
+})
+
+t.test('every named schema is in the document, and every reference leads to one', async (t) => {
+  const document = buildOpenApi()
+  t.same(Object.keys(document.components.schemas).toSorted(), Object.keys(same))
+  const references = JSON.stringify(document).matchAll(/"\$ref":"([^"]+)"/g)
+  for (const [, reference] of references) {
+    const name = reference!.replace('#/components/schemas/', '')
+    t.ok(name in document.components.schemas, reference!)
+  }
+})
+
+t.test('the documented operations are the routes there are', async (t) => {
+  const app = await buildApp({ runtimes: [fakeLanguageModel([])] })
+  t.teardown(() => app.close())
+  for (const { method, path } of operations) {
+    const url = path.replace(/\{(\w+)\}/g, ':$1')
+    t.ok(app.hasRoute({ method: method.toUpperCase(), url }), `${method} ${path}`)
+  }
+  t.equal(
+    new Set(operations.map(({ method, path }) => `${method} ${path}`)).size,
+    operations.length,
+  )
+})
