@@ -138,6 +138,11 @@ stage(steeringPrompts, () => {
 stage(join(tokenizer, 'tokenizer.json'), () =>
   node([join(root, 'scripts/train-tokenizer.ts'), '--out', tokenizer, '--seed', '1']),
 )
+// What a request without sampling settings gets.
+writeFileSync(
+  join(tokenizer, 'generation_config.json'),
+  `${JSON.stringify({ do_sample: true, temperature: 0.8, eos_token_id: 2, pad_token_id: 0 })}\n`,
+)
 for (const name of ['rated', 'unrated', 'heldout-rated']) {
   stage(dataset(name), () =>
     steerlm(

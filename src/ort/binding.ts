@@ -68,18 +68,17 @@ export class Binding {
     this.#outputs.set(name, { tensor, data })
   }
 
-  /** Lets ONNX Runtime allocate an output; `outputs()` gives a copy after the run. */
+  /** Lets ONNX Runtime allocate an output in every run; `outputs()` gives a copy of the last. */
   bindOutputToCpu(name: string): void {
     const pointer = this.#idlePointer()
     findInfo('output', this.#owner.outputs, name)
-    const { api, cpuMemory } = loadRuntime()
-    check(api.bindOutputToDevice(pointer, name, cpuMemory), `binding output "${name}"`)
+    leaveToRuntime(pointer, name)
     this.#outputs.set(name, null)
   }
 
   /**
    * The bound outputs by name: the bound tensor itself, or a copy of what ONNX Runtime allocated
-   * in the last run (absent when there was no run yet).
+   * in the last run (absent when there was none, or when it failed before that output).
    */
   outputs(): Map<string, Tensor> {
     const pointer = this.#idlePointer()
@@ -92,7 +91,7 @@ export class Binding {
       for (const [name, bound] of this.#outputs) {
         const value = values[i++]
         if (bound) result.set(name, bound.tensor)
-        else if (value) result.set(name, copyValue(name, value))
+        else if (value && holdsTensor(value)) result.set(name, copyValue(name, value))
       }
     } finally {
       for (const value of values) api.releaseValue(value)
@@ -128,7 +127,10 @@ export class Binding {
     }
     const pointer = this.#idlePointer()
     for (const [name, { data }] of this.#inputs) checkAttached(name, data)
-    for (const [name, bound] of this.#outputs) if (bound) checkAttached(name, bound.data)
+    for (const [name, bound] of this.#outputs) {
+      if (bound) checkAttached(name, bound.data)
+      else leaveToRuntime(pointer, name)
+    }
     const release = this.#handle.acquire()
     this.#running = true
     const end = () => {
@@ -191,6 +193,19 @@ function bindValue(
     loadRuntime().api.releaseValue(value)
   }
 }
+
+/**
+ * Asks for a new value in the next run. Without it ONNX Runtime would take the value of the last
+ * run as one that we bound: written over, and an error where the shape is another.
+ */
+function leaveToRuntime(binding: Pointer, name: string): void {
+  const { api, cpuMemory } = loadRuntime()
+  check(api.bindOutputToDevice(binding, name, cpuMemory), `binding output "${name}"`)
+}
+
+/** False for an output that no run has filled. */
+const holdsTensor = (value: Pointer): boolean =>
+  read<number>('reading an output', (out) => loadRuntime().api.isTensor(value, out)) === 1
 
 /** The values of all bound outputs, in binding order; the caller releases each. */
 function boundValues(binding: Pointer): Pointer[] {

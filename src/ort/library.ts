@@ -54,9 +54,18 @@ export interface OrtApi {
   createRunOptions: Native<[out: Out<P>], Status>
   runOptionsSetTerminate: Native<[options: P], Status>
   createTensorWithData: Native<
-    [memory: P, data: P, bytes: number, dims: BigInt64Array, rank: number, type: number, out: Out<P>],
+    [
+      memory: P,
+      data: P,
+      bytes: number,
+      dims: BigInt64Array,
+      rank: number,
+      type: number,
+      out: Out<P>,
+    ],
     Status
   >
+  isTensor: Native<[value: P, out: Out<number>], Status>
   getTensorMutableData: Native<[value: P, out: Out<P>], Status>
   castTypeInfoToTensorInfo: Native<[info: P, out: Out<P>], Status>
   getTensorElementType: Native<[info: P, out: Out<number>], Status>
@@ -87,7 +96,10 @@ export interface OrtApi {
   addInitializer: Native<[options: P, name: string, value: P], Status>
   createPrepackedWeightsContainer: Native<[out: Out<P>], Status>
   releasePrepackedWeightsContainer: Native<[container: P], void>
-  createSessionWithPrepacked: Native<[env: P, path: string, options: P, container: P, out: Out<P>], Status>
+  createSessionWithPrepacked: Native<
+    [env: P, path: string, options: P, container: P, out: Out<P>],
+    Status
+  >
   createSessionFromArrayWithPrepacked: Native<
     [env: P, bytes: P, n: number, options: P, container: P, out: Out<P>],
     Status
@@ -95,7 +107,11 @@ export interface OrtApi {
 }
 
 type Arg = 'ptr' | 'str' | 'path' | 'int' | 'size' | 'out ptr' | 'out int' | 'out size'
-type Signature = readonly [index: number, result: 'status' | 'void' | 'int' | 'str', args: readonly Arg[]]
+type Signature = readonly [
+  index: number,
+  result: 'status' | 'void' | 'int' | 'str',
+  args: readonly Arg[],
+]
 
 // prettier-ignore
 const signatures: { readonly [K in keyof OrtApi]: Signature } = {
@@ -122,6 +138,7 @@ const signatures: { readonly [K in keyof OrtApi]: Signature } = {
   createRunOptions: [39, 'status', ['out ptr']],
   runOptionsSetTerminate: [46, 'status', ['ptr']],
   createTensorWithData: [49, 'status', ['ptr', 'ptr', 'size', 'ptr', 'size', 'int', 'out ptr']],
+  isTensor: [50, 'status', ['ptr', 'out int']],
   getTensorMutableData: [51, 'status', ['ptr', 'out ptr']],
   castTypeInfoToTensorInfo: [55, 'status', ['ptr', 'out ptr']],
   getTensorElementType: [60, 'status', ['ptr', 'out int']],
@@ -219,7 +236,10 @@ function createRuntime(): Runtime {
     library,
     version,
     env: made(api.createEnv(LOG_LEVEL_FATAL, 'steerlm', env), env),
-    cpuMemory: made(api.createCpuMemoryInfo(ALLOCATOR_DEVICE, MEMORY_DEFAULT, cpuMemory), cpuMemory),
+    cpuMemory: made(
+      api.createCpuMemoryInfo(ALLOCATOR_DEVICE, MEMORY_DEFAULT, cpuMemory),
+      cpuMemory,
+    ),
     allocator: made(api.getAllocatorWithDefaultOptions(allocator), allocator),
   }
   api.disableTelemetryEvents(runtime.env)
@@ -237,7 +257,9 @@ export function loadRuntime(): Runtime {
     return (runtime ??= createRuntime())
   } catch (cause) {
     if (cause instanceof Error && cause.name === 'SteerError') throw cause
-    return fail('RUNTIME_UNAVAILABLE', `cannot load ${locateLibrary()}: ${String(cause)}`, { cause })
+    return fail('RUNTIME_UNAVAILABLE', `cannot load ${locateLibrary()}: ${String(cause)}`, {
+      cause,
+    })
   }
 }
 

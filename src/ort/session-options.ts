@@ -19,7 +19,7 @@ export interface SessionSettings {
   memoryPattern?: boolean
   /**
    * Values for initializers of the model, by name, used in place: sessions given the same tensors
-   * share one copy. Names must be external-data or plain initializers of the model.
+   * share one copy. A file that the model names for an initializer must exist even so.
    */
   initializers?: ReadonlyMap<string, Tensor>
   /** Default `fatal`: errors are thrown, so nothing is printed. */

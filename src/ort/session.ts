@@ -5,6 +5,7 @@ import { Binding } from './binding.ts'
 import { loadRuntime, type Out, type Pointer } from './library.ts'
 import { NativeHandle } from './native-handle.ts'
 import type { PrepackedWeights } from './prepacked-weights.ts'
+import { createRunControl, type RunControl } from './run-control.ts'
 import {
   buildSessionOptions,
   releaseInitializers,
@@ -82,10 +83,14 @@ export class Session {
     } finally {
       api.releaseSessionOptions(native.pointer)
     }
-    const handle = new NativeHandle('the session', out[0] ?? fail('INTERNAL', 'no session'), (p) => {
-      api.releaseSession(p)
-      freeShared()
-    })
+    const handle = new NativeHandle(
+      'the session',
+      out[0] ?? fail('INTERNAL', 'no session'),
+      (p) => {
+        api.releaseSession(p)
+        freeShared()
+      },
+    )
     try {
       return new Session(handle)
     } catch (error) {
@@ -121,22 +126,21 @@ export class Session {
     const endSession = this.#handle.acquire()
     const [session, { api }] = [this.#handle.pointer, loadRuntime()]
     let endBinding: (() => void) | undefined
-    let runOptions: Pointer | null = null
-    const stop = () => check(api.runOptionsSetTerminate(runOptions!), 'stopping a run')
+    let control: RunControl | undefined
     try {
       const { pointer, end } = binding.beginRun(this.#handle)
       endBinding = end
-      if (signal) runOptions = read('creating run options', (out) => api.createRunOptions(out))
+      const { options, stop } = (control = createRunControl())
       signal?.addEventListener('abort', stop, { once: true })
-      const status = await inBackground((done) =>
-        api.runWithBinding.async(session, runOptions, pointer, done),
+      const running = inBackground((done) =>
+        api.runWithBinding.async(session, options, pointer, done),
       )
-      const error = takeStatus(status)
+      const error = takeStatus(await running)
       if (error && signal?.aborted) fail('CANCELLED', 'during the run', { cause: signal.reason })
       if (error) fail('RUNTIME_ERROR', `running the model: ${error.message} (${error.code})`)
     } finally {
-      signal?.removeEventListener('abort', stop)
-      if (runOptions !== null) api.releaseRunOptions(runOptions)
+      if (control) signal?.removeEventListener('abort', control.stop)
+      control?.release()
       endBinding?.()
       endSession()
     }

@@ -43,7 +43,8 @@ export function elementTypeOfCode(code: number): ElementType | undefined {
 }
 
 /** Bytes of one element. */
-export const elementBytes = (type: ElementType): number => elementTypes[type].array.BYTES_PER_ELEMENT
+export const elementBytes = (type: ElementType): number =>
+  elementTypes[type].array.BYTES_PER_ELEMENT
 
 /** Number of elements of a shape; [] is a scalar. Fails when a dimension is not a natural number. */
 export function elementCount(dims: readonly number[]): number {
@@ -54,7 +55,8 @@ export function elementCount(dims: readonly number[]): number {
     }
     count *= dim
   }
-  if (!Number.isSafeInteger(count)) fail('RUNTIME_ERROR', `a tensor of shape [${dims}] is too large`)
+  if (!Number.isSafeInteger(count))
+    fail('RUNTIME_ERROR', `a tensor of shape [${dims}] is too large`)
   return count
 }
 

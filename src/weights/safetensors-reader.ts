@@ -1,5 +1,5 @@
 /** Reads safetensors files by ranges: the header once, each tensor when asked. */
-import { open, type FileHandle } from 'node:fs/promises'
+import { open, stat, type FileHandle } from 'node:fs/promises'
 import { fail } from '../errors.ts'
 import { bfloat16ToFloat32, float16ToFloat32 } from './float-conversion.ts'
 import {
@@ -21,12 +21,22 @@ export interface SafetensorsFile extends Header {
 /** Node reads at most 2 GiB at once. */
 const CHUNK_BYTES = 1 << 30
 
+function allocate(length: number, path: string): Uint8Array<ArrayBuffer> {
+  try {
+    return new Uint8Array(length)
+  } catch (cause) {
+    return fail('BAD_CHECKPOINT', `${path}: a tensor of ${length} bytes does not fit the memory`, {
+      cause,
+    })
+  }
+}
+
 async function readRange(
   file: FileHandle,
   entry: { offset: number; length: number },
   path: string,
 ) {
-  const bytes = new Uint8Array(entry.length)
+  const bytes = allocate(entry.length, path)
   for (let done = 0; done < entry.length;) {
     const length = Math.min(CHUNK_BYTES, entry.length - done)
     const { bytesRead } = await file.read(bytes, done, length, entry.offset + done)
@@ -50,11 +60,21 @@ function toFloat32(bytes: Uint8Array<ArrayBuffer>, { dtype }: TensorEntry, where
   return fail('BAD_CHECKPOINT', `${where}: expected F32, F16 or BF16, file has ${dtype}`)
 }
 
+/** Opens a regular file; a pipe or a device could block for ever. */
+async function openFile(path: string): Promise<FileHandle> {
+  try {
+    if ((await stat(path)).isFile()) return await open(path)
+  } catch (cause) {
+    const { code } = cause as NodeJS.ErrnoException
+    const why = code === 'ENOENT' ? 'there is no such file' : `cannot be opened (${code})`
+    fail('BAD_CHECKPOINT', `${path}: ${why}`, { cause })
+  }
+  return fail('BAD_CHECKPOINT', `${path}: expected a file`)
+}
+
 /** Throws BAD_CHECKPOINT where the file is missing or not valid. Close it after use. */
 export async function openSafetensors(path: string): Promise<SafetensorsFile> {
-  const file = await open(path).catch((cause: NodeJS.ErrnoException) =>
-    fail('BAD_CHECKPOINT', `${path}: cannot be opened (${cause.code})`, { cause }),
-  )
+  const file = await openFile(path)
   let header: Header
   try {
     header = await readHeader(file, path)

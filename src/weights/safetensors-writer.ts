@@ -1,5 +1,6 @@
 /** Writes safetensors files: aligned, sorted, flushed, and renamed into place when whole. */
-import { open, rename, rm } from 'node:fs/promises'
+import { fail } from '../errors.ts'
+import { streamFileAtomic, writeFully } from '../util/atomic-file.ts'
 import { dtypeBytes, type Dtype } from './safetensors-header.ts'
 
 export interface TensorToWrite {
@@ -9,53 +10,57 @@ export interface TensorToWrite {
   readonly data: ArrayBufferView
 }
 
-function headerBytes(
-  tensors: readonly TensorToWrite[],
-  metadata?: Readonly<Record<string, string>>,
-) {
-  const header: Record<string, unknown> = metadata ? { __metadata__: metadata } : {}
-  let offset = 0
-  for (const { name, dtype, shape, data } of tensors) {
-    const expected = shape.reduce((n, dim) => n * dim, dtypeBytes[dtype])
+/** Widest types first, then by name: every tensor begins at a multiple of its element size. */
+const byWidthAndName = (a: TensorToWrite, b: TensorToWrite): number =>
+  dtypeBytes[b.dtype] - dtypeBytes[a.dtype] || (a.name < b.name ? -1 : 1)
+
+function checkTensors(sorted: readonly TensorToWrite[], path: string): void {
+  const names = new Set<string>()
+  for (const { name, dtype, shape, data } of sorted) {
+    const expected = shape.reduce((bytes, dim) => bytes * dim, dtypeBytes[dtype])
+    const where = `internal: writing ${path}: tensor "${name}"`
+    if (name === '__metadata__' || names.has(name)) fail('INTERNAL', `${where}: the name is taken`)
     if (expected !== data.byteLength)
-      throw new Error(`internal: tensor ${name} [${shape}] ${dtype} has ${data.byteLength} bytes`)
-    header[name] = { dtype, shape, data_offsets: [offset, offset + data.byteLength] }
-    offset += data.byteLength
+      fail('INTERNAL', `${where}: [${shape}] ${dtype}: ${expected} bytes, got ${data.byteLength}`)
+    names.add(name)
   }
-  const text = new TextEncoder().encode(JSON.stringify(header))
-  const padded = new Uint8Array(Math.ceil(text.length / 8) * 8).fill(0x20)
-  padded.set(text)
-  const length = new Uint8Array(8)
-  new DataView(length.buffer).setBigUint64(0, BigInt(padded.length), true)
-  return [length, padded]
 }
 
-/** Widest types first, then by name, so that every tensor is aligned to its element. */
+/** Length and JSON, padded with spaces so that the data begins at a multiple of 8. */
+function headerBytes(
+  sorted: readonly TensorToWrite[],
+  metadata?: Readonly<Record<string, string>>,
+): Uint8Array {
+  // pairs, not an object: JSON.stringify would move names like "0" to the front
+  const pairs: [string, unknown][] = metadata ? [['__metadata__', metadata]] : []
+  let offset = 0
+  for (const { name, dtype, shape, data } of sorted) {
+    pairs.push([name, { dtype, shape, data_offsets: [offset, offset + data.byteLength] }])
+    offset += data.byteLength
+  }
+  const members = pairs.map(([key, value]) => `${JSON.stringify(key)}:${JSON.stringify(value)}`)
+  const text = new TextEncoder().encode(`{${members.join(',')}}`)
+  const padded = Math.ceil(text.length / 8) * 8
+  const bytes = new Uint8Array(8 + padded).fill(0x20)
+  new DataView(bytes.buffer).setBigUint64(0, BigInt(padded), true)
+  bytes.set(text, 8)
+  return bytes
+}
+
+/**
+ * Writes the file, tensor by tensor; nothing is copied. The arrays must not change meanwhile.
+ * The bytes depend on names, shapes, data and metadata only, not on the order given.
+ */
 export async function writeSafetensors(
   path: string,
   tensors: Iterable<TensorToWrite>,
   metadata?: Readonly<Record<string, string>>,
 ): Promise<void> {
-  const sorted = [...tensors].sort(
-    (a, b) => dtypeBytes[b.dtype] - dtypeBytes[a.dtype] || (a.name < b.name ? -1 : 1),
-  )
-  const temporary = `${path}.${process.pid}.part`
-  try {
-    const file = await open(temporary, 'w')
-    try {
-      for (const bytes of headerBytes(sorted, metadata)) await file.write(bytes)
-      for (const { data } of sorted) {
-        const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength)
-        for (let done = 0; done < bytes.length;)
-          done += (await file.write(bytes, done, Math.min(1 << 30, bytes.length - done)))
-            .bytesWritten
-      }
-      await file.sync()
-    } finally {
-      await file.close()
-    }
-    await rename(temporary, path)
-  } finally {
-    await rm(temporary, { force: true })
-  }
+  const sorted = [...tensors].sort(byWidthAndName)
+  checkTensors(sorted, path)
+  await streamFileAtomic(path, async (file) => {
+    await writeFully(file, headerBytes(sorted, metadata))
+    for (const { data } of sorted)
+      await writeFully(file, new Uint8Array(data.buffer, data.byteOffset, data.byteLength))
+  })
 }
