@@ -10,11 +10,12 @@ import type { AttributeSet } from '../../schemas/attributes.ts'
 import { ConversationRecord, type Message } from '../../schemas/records.ts'
 import { labelRecords } from '../apm/label-records.ts'
 import { openDataset, writeDataset, type Dataset } from '../datasets/dataset-store.ts'
-import { createEngine, createScorer, type Engine } from '../engine/index.ts'
+import { createEngine, createScorer } from '../engine/index.ts'
 import { fail } from '../errors.ts'
 import { helpText, parseFlags, type FlagValues } from '../util/args.ts'
 import { createProgress } from '../util/progress.ts'
 import { createRandom } from '../util/random.ts'
+import { sampleReply } from './sample-reply.ts'
 import { run as train } from './train.ts'
 import { trainingFlags } from './training-flags.ts'
 import { seenCombinations } from './training-rows.ts'
@@ -87,27 +88,6 @@ async function drawPrompts(
   })
 }
 
-async function sampleReply(
-  engine: Engine,
-  text: OpenedModel,
-  draw: Draw,
-  options: { readonly seed: number; readonly values: Values },
-): Promise<string> {
-  const tokens: number[] = []
-  const { values, seed } = options
-  const prompt = text.template.promptTokens(draw.prompt, draw.values)
-  const events = engine.generate({
-    tokens: prompt,
-    maxTokens: engine.contextLength - prompt.length,
-    temperature: values.temperature,
-    topK: values['top-k'] || undefined,
-    seed,
-    stopTokens: text.template.stopTokens,
-  })
-  for await (const event of events) if (event.type === 'token') tokens.push(event.token)
-  return text.tokenizer.decode(tokens, { skipSpecialTokens: true }).trim()
-}
-
 /** Samples all draws; finished ones are appended to a file, from which a later run goes on. */
 async function sampleAll(draws: readonly Draw[], text: OpenedModel, values: Values, file: string) {
   const replies = new Map<number, string>()
@@ -123,9 +103,13 @@ async function sampleAll(draws: readonly Draw[], text: OpenedModel, values: Valu
   const waiting = draws.map((_, i) => i).filter((i) => !replies.has(i))
   const worker = async () => {
     for (let index = waiting.shift(); index !== undefined; index = waiting.shift()) {
-      const reply = await sampleReply(engine, text, draws[index]!, {
+      const draw = draws[index]!
+      const reply = await sampleReply(engine, text, {
+        messages: draw.prompt,
+        attributes: draw.values,
+        temperature: values.temperature,
+        topK: values['top-k'] || undefined,
         seed: values.seed * 1_000_003 + index,
-        values,
       })
       replies.set(index, reply)
       await appendFile(file, `${JSON.stringify({ index, reply })}\n`)

@@ -13,6 +13,7 @@ import { mergeLora } from '../training/merge-lora.ts'
 import type { HyperParameters, TrainedModel, TrainRows } from '../training/train-model.ts'
 import { architectureOf } from '../arch/architectures.ts'
 import { helpText, parseFlags, type FlagValues } from '../util/args.ts'
+import { sha256Json } from '../util/hash.ts'
 import type { Checkpoint } from '../weights/checkpoint.ts'
 import { join } from 'node:path'
 import { runTraining, trainingWorkDir } from './run-training.ts'
@@ -70,6 +71,14 @@ interface Base {
   readonly text: OpenedModel
 }
 
+function parseRawConfig(text: string, path: string): Record<string, unknown> {
+  try {
+    return JSON.parse(text) as Record<string, unknown>
+  } catch (cause) {
+    return fail('BAD_FILE', `--config: ${path}: not JSON`, { cause })
+  }
+}
+
 async function openBase(kind: Kind, values: Values, places: ModelPlaces): Promise<Base> {
   const chosen = {
     attributes: values.attributes === undefined ? undefined : attributeSet(values.attributes),
@@ -87,7 +96,7 @@ async function openBase(kind: Kind, values: Values, places: ModelPlaces): Promis
   const raw = await readFile(values.config, 'utf8').catch((cause: unknown) =>
     fail('BAD_FILE', `--config: ${values.config} cannot be read`, { cause }),
   )
-  const rawConfig = JSON.parse(raw) as Record<string, unknown>
+  const rawConfig = parseRawConfig(raw, values.config)
   const config = parseModelConfig(rawConfig, values.config)
   const text = await openModelFolder(values.tokenizer, chosen)
   return { config, rawConfig, text }
@@ -174,13 +183,25 @@ function manifestOf({ kind, values, base, dataset, prepared, hyper, trained }: O
   }
 }
 
-/** All weights after training: the trained ones, or the base's with the adapter merged in. */
+/**
+ * The whole model after training: the base with the adapter merged in, or with the trained weights
+ * in place of its own (an attribute model keeps the output head that it does not use), and the
+ * attribute head.
+ */
 async function finalWeights({ base, trained }: Outcome) {
-  if (!trained.adapter) return { tensors: trained.tensors, shapes: trained.shapes }
-  const architecture = architectureOf(base.config)
-  const tensors = await checkpointParams(base.checkpoint!, architecture, base.config)
-  mergeLora(tensors, trained.adapter)
-  return { tensors, shapes: architecture.weights(base.config) }
+  const { checkpoint, config } = base
+  const architecture = architectureOf(config)
+  const shapes = new Map(architecture.weights(config))
+  const tensors = checkpoint
+    ? await checkpointParams(checkpoint, architecture, config)
+    : new Map<string, Float32Array>()
+  if (trained.adapter) mergeLora(tensors, trained.adapter)
+  for (const [name, data] of trained.tensors) {
+    if (trained.adapter?.tensors.has(name)) continue
+    tensors.set(name, data)
+    shapes.set(name, trained.shapes.get(name)!)
+  }
+  return { tensors, shapes }
 }
 
 async function writeOutcome(outcome: Outcome, path: string): Promise<void> {
@@ -226,7 +247,17 @@ export async function run(argv: string[]): Promise<number> {
       base,
       rows: prepared.rows,
       lora: rank > 0 ? { rank, alpha: init?.alpha ?? values.alpha, init } : undefined,
-      identity: { data: dataset.manifest.sha256, base: values.base ?? '', kind },
+      identity: {
+        data: dataset.manifest.sha256,
+        base: values.base ?? '',
+        config: sha256Json(base.rawConfig),
+        kind,
+        attributes: values.attributes ?? '',
+        template: values.template ?? '',
+        labelDropout: values['label-dropout'],
+        validation: values.validation,
+        initAdapter: values['init-adapter'] ?? '',
+      },
     })
     await writeOutcome({ kind, values, base, dataset, prepared, hyper, trained }, path)
     await clearTraining(trainingWorkDir(places.home, values.name))

@@ -21,8 +21,7 @@ export interface BpeModel {
 }
 
 /** The pattern of the ByteLevel pre-tokenizer with `use_regex`. */
-const wordPattern =
-  /'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+/gu
+const wordPattern = /'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+/gu
 
 /** GPT-2's printable character for each byte. */
 export const byteCharacters: readonly string[] = buildByteCharacters()

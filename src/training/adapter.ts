@@ -17,6 +17,8 @@ const adapterConfig = z.object({
   use_dora: z.boolean().optional(),
   fan_in_fan_out: z.boolean().optional(),
   bias: z.string().optional(),
+  rank_pattern: z.record(z.string(), z.unknown()).nullish(),
+  alpha_pattern: z.record(z.string(), z.unknown()).nullish(),
 })
 
 export interface Adapter {
@@ -52,6 +54,9 @@ async function readConfig(dir: string): Promise<z.infer<typeof adapterConfig>> {
     (config.bias ?? 'none') !== 'none'
   )
     fail('BAD_CHECKPOINT', `${path}: only plain LoRA (no DoRA, rsLoRA, biases) can be read`)
+  for (const name of ['rank_pattern', 'alpha_pattern'] as const)
+    if (Object.keys(config[name] ?? {}).length > 0)
+      fail('BAD_CHECKPOINT', `${path}: ${name}: layers with a rank or α of their own cannot be read`)
   return config
 }
 
@@ -70,6 +75,7 @@ export async function readAdapter(dir: string): Promise<Adapter> {
         fail('BAD_CHECKPOINT', `${path}: "${name}": expected rank ${config.r}, file has [${shape}]`)
       tensors.set(`${match[1]}.${match[2]}`, await file.readFloat32(name))
     }
+    if (tensors.size === 0) fail('BAD_CHECKPOINT', `${path}: there are no adapter tensors`)
     const targets = new Set([...tensors.keys()].map((name) => name.replace(/\.lora_[AB]$/, '')))
     return { rank: config.r, alpha: config.lora_alpha, targets, tensors }
   } finally {

@@ -82,19 +82,26 @@ export async function restoreTraining(
       await file.close()
     }
   }
-  return JSON.parse(await readFile(join(dir, 'state.json'), 'utf8')) as SavedTraining
+  const path = join(dir, 'state.json')
+  try {
+    return JSON.parse(await readFile(path, 'utf8')) as SavedTraining
+  } catch (cause) {
+    return fail('BAD_CHECKPOINT', `${path}: cannot be read as JSON`, { cause })
+  }
 }
 
-/** Removes all checkpoints, once the result is written. */
+/** Removes all checkpoints: once the result is written, or before a training from the start. */
 export async function clearTraining(work: string): Promise<void> {
   await rm(work, { recursive: true, force: true })
 }
 
-/** Names the settings in which a resumed run differs from the saved one. */
+/**
+ * Names the settings in which a resumed run differs from the saved one. Settings that the saved
+ * run's version did not know yet cannot be compared.
+ */
 export function changedSettings(
   saved: Readonly<Record<string, unknown>>,
   now: Readonly<Record<string, unknown>>,
 ): string[] {
-  const keys = new Set([...Object.keys(saved), ...Object.keys(now)])
-  return [...keys].filter((key) => JSON.stringify(saved[key]) !== JSON.stringify(now[key]))
+  return Object.keys(saved).filter((key) => JSON.stringify(saved[key]) !== JSON.stringify(now[key]))
 }

@@ -3,7 +3,12 @@
  * metrics, evaluation, checkpoints. What is trained is the session's business.
  */
 import { fail } from '../errors.ts'
-import { changedSettings, restoreTraining, saveTraining } from './checkpoint-store.ts'
+import {
+  changedSettings,
+  clearTraining,
+  restoreTraining,
+  saveTraining,
+} from './checkpoint-store.ts'
 import type { Shapes } from './initial-state.ts'
 import { learningRate, type Schedule } from './schedule.ts'
 import type { Feed, TrainSession } from './train-session.ts'
@@ -13,6 +18,8 @@ export interface StepBatch {
   readonly feeds: readonly Feed[]
   /** Real tokens in it, padding not counted. */
   readonly tokens: number
+  /** Targets or labels over which the loss is the mean. */
+  readonly counted: number
   /** Names the rows, for the message when the loss is not a number. */
   readonly rows: string
 }
@@ -64,7 +71,11 @@ interface Progress {
 
 async function resume(options: LoopOptions): Promise<{ step: number; progress: Progress }> {
   const fresh = { step: 0, progress: { recentLosses: [], evaluations: [] } }
-  if (!options.resume) return fresh
+  if (!options.resume) {
+    // Checkpoints of an earlier run would outlive this run's, and a later resume would take them.
+    await clearTraining(options.workDir)
+    return fresh
+  }
   const saved = await restoreTraining(options.workDir, options.session.state)
   if (!saved) return fresh
   const changed = changedSettings(saved.settings, options.settings)

@@ -52,10 +52,15 @@ export function globalNorm(b: Builder, grads: readonly Value[]): Value {
   return b.op('Sqrt', [squares.reduce((sum, square) => b.op('Add', [sum, square], {}))], {})
 }
 
-/** min(1, clip / (norm + 1e-6)), as `torch.nn.utils.clip_grad_norm_`. */
+/**
+ * min(1, clip / (norm + 1e-6)), as `torch.nn.utils.clip_grad_norm_`. Without clipping it is
+ * min(1, 1 + norm) = 1, so that the updates still wait for the norm; see `adamW`.
+ */
 export function clipScale(b: Builder, norm: Value, clipNorm: number): Value {
+  const one = b.scalar(1)
+  if (clipNorm === 0) return b.op('Min', [one, b.op('Add', [norm, one], {})], {})
   const ratio = b.op('Div', [b.scalar(clipNorm), b.op('Add', [norm, b.scalar(1e-6)], {})], {})
-  return b.op('Min', [b.scalar(1), ratio], {})
+  return b.op('Min', [one, ratio], {})
 }
 
 /**

@@ -68,6 +68,7 @@ export function createRowSource<Row>(options: RowSourceOptions<Row>): StepSource
       return {
         feeds: parts.map((part) => options.feed(part, counted)),
         tokens: rows.reduce((sum, row) => sum + options.length(row), 0),
+        counted,
         rows: numbers.map((i) => i + 1).join(', '),
       }
     },

@@ -120,7 +120,7 @@ function addUpdate(
 ): void {
   const { adam } = options
   const norm = globalNorm(b, [...grads.values()])
-  const scale = adam.clipNorm > 0 ? clipScale(b, norm, adam.clipNorm) : b.scalar(1)
+  const scale = clipScale(b, norm, adam.clipNorm)
   const inputs = stepInputs(b)
   for (const [name, param] of params) {
     const m = b.input(`m:${name}`, b.float, param.shape)

@@ -167,6 +167,15 @@ function checkLength(
   })
 }
 
+/** A token outside the vocabulary would stop ONNX Runtime in the middle of a step. */
+function checkTokens(rows: readonly { readonly tokens: readonly number[] }[], vocabSize: number) {
+  rows.forEach(({ tokens }, i) => {
+    const wrong = tokens.find((token) => token >= vocabSize)
+    if (wrong !== undefined)
+      fail('BAD_RECORD', `row ${i + 1}: token ${wrong}; the vocabulary has ${vocabSize} tokens`)
+  })
+}
+
 interface Task {
   readonly objective: Objective
   training(): StepSource
@@ -205,8 +214,9 @@ function makeTask<Row>(
   }
 }
 
-function describeTask({ rows, hyper }: TrainModelOptions): Task {
+function describeTask({ base, rows, hyper }: TrainModelOptions): Task {
   const parts = [rows.train, rows.validation]
+  for (const part of parts) checkTokens(part, base.config.vocabSize)
   if (rows.kind === 'regression') {
     for (const part of parts) checkLength(part, 0, hyper.maxTokens)
     const objective = { kind: 'regression', attributes: rows.attributes } as const
@@ -221,7 +231,7 @@ function describeTask({ rows, hyper }: TrainModelOptions): Task {
   return makeTask({ kind: 'lm' }, tokenRows, rows, hyper)
 }
 
-/** Mean of the batches' losses, weighted by their tokens. */
+/** Mean over all counted targets or labels. */
 async function validationLoss(
   session: TrainSession,
   source: StepSource,
@@ -230,8 +240,8 @@ async function validationLoss(
   let [sum, weight] = [0, 0]
   for (let i = 0; i < steps; i++) {
     const batch = await source.next()
-    sum += (await session.evaluate(batch.feeds[0]!)) * batch.tokens
-    weight += batch.tokens
+    sum += (await session.evaluate(batch.feeds[0]!)) * batch.counted
+    weight += batch.counted
   }
   return sum / weight
 }
@@ -289,7 +299,13 @@ export async function trainModel(options: TrainModelOptions): Promise<TrainedMod
       resume: options.resume,
       checkpointEvery: options.checkpointEvery,
       evalEvery: options.evalEvery,
-      settings: { ...hyper, ...options.identity, totalSteps, lora: options.lora?.rank ?? 0 },
+      settings: {
+        ...hyper,
+        ...options.identity,
+        totalSteps,
+        lora: options.lora?.rank ?? 0,
+        loraAlpha: options.lora?.alpha ?? 0,
+      },
       evaluate: rows.validation.length
         ? () =>
             validationLoss(
@@ -306,7 +322,7 @@ export async function trainModel(options: TrainModelOptions): Promise<TrainedMod
       rank: options.lora.rank,
       alpha: options.lora.alpha,
       targets: start.lora!.targets,
-      tensors: start.params,
+      tensors: new Map([...start.params].filter(([name]) => /\.lora_[AB]$/.test(name))),
     }
     return { tensors: start.params, shapes: start.shapes, adapter, result }
   } finally {

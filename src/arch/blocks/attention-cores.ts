@@ -72,9 +72,10 @@ export function promptAttention(
     axes: [0],
     keepdims: true,
   })
-  const last32 = b.op('Cast', [last], { to: 'int32' }) // rows start at 0, whatever their length
+  const last32 = b.op('Cast', [last], { to: 'int32' })
   const total = b.op('Add', [last32, one], {})
-  const rotate = rotateOutside(b, config, { ids: row.ids, seqlens: last32, cos, sin })
+  const ends = b.op('ExpandLike', [last32, row.lengths], {}) // rows start at 0, whatever their length
+  const rotate = rotateOutside(b, config, { ids: row.ids, seqlens: ends, cos, sin })
   const caches = rotatesInside(config) ? [cos, sin] : []
   return (_layer, q, k, v) => {
     const [query, key] = [rotate(q, config.heads), rotate(k, config.kvHeads)]

@@ -1,0 +1,231 @@
+/** `steerlm eval steering|apm|compare`: how well sliders and attribute models work, as reports. */
+import { readFile } from 'node:fs/promises'
+import { availableParallelism } from 'node:os'
+import type { AttributeSet } from '../../schemas/attributes.ts'
+import type { Message } from '../../schemas/records.ts'
+import { SteeringReport } from '../../schemas/steering-report.ts'
+import { attributeValues } from '../apm/label-records.ts'
+import { openDataset } from '../datasets/dataset-store.ts'
+import { readRecords } from '../datasets/readers.ts'
+import { generateVillage, villageMeters } from '../datasets/village/index.ts'
+import { createEngine, createScorer, type Scorer } from '../engine/index.ts'
+import { fail } from '../errors.ts'
+import { evaluateApm, type RatedReply } from '../services/evaluation/apm-report.ts'
+import { evaluateSteering, type Judge } from '../services/evaluation/evaluate-steering.ts'
+import { reportHtml } from '../services/evaluation/report-html.ts'
+import { apmTable, compareText, steeringText } from '../services/evaluation/report-text.ts'
+import { helpText, parseFlags, type FlagValues } from '../util/args.ts'
+import { writeFileAtomic } from '../util/atomic-file.ts'
+import { createProgress } from '../util/progress.ts'
+import { modelPlaces, openModelText, type OpenedModel } from './workplace.ts'
+import { sampleReply } from './sample-reply.ts'
+
+const flags = {
+  model: { type: 'string', help: 'steering: model to steer' },
+  apm: { type: 'string', help: 'attribute model: the judge, or what is evaluated' },
+  data: { type: 'string', help: 'apm: data set with rated replies' },
+  prompts: { type: 'string', help: 'steering: NDJSON of conversations; default: held-out village' },
+  meters: { type: 'string', default: 'none', choices: ['none', 'village'], help: 'true values' },
+  limit: { type: 'integer', default: 100, min: 1, help: 'steering: prompts' },
+  levels: { type: 'string', default: '0,1,2,3,4', help: 'steering: requested levels' },
+  others: {
+    type: 'string',
+    default: 'random',
+    choices: ['random', 'default'],
+    help: 'other sliders',
+  },
+  temperature: { type: 'number', default: 0.8, min: 0, help: 'steering: of the sampling' },
+  'prompt-only': {
+    type: 'integer',
+    default: 20,
+    min: 0,
+    help: 'prompts of the prompt-only baseline',
+  },
+  concurrency: { type: 'integer', default: 16, min: 1, max: 64, help: 'replies generated at once' },
+  seed: { type: 'integer', default: 1, min: 0, help: 'of requests, replies and intervals' },
+  threads: { type: 'integer', default: 0, min: 0, help: 'CPU threads; 0: all cores' },
+  out: { type: 'string', help: 'write the report as JSON to this file' },
+  html: { type: 'string', help: 'steering: write the report as a page to this file' },
+  json: { type: 'boolean', default: false, help: 'print the report as JSON' },
+  home: { type: 'string', help: 'data folder (STEERLM_HOME, ~/.steerlm)' },
+} as const
+
+type Values = FlagValues<typeof flags>
+
+const need = (value: string | undefined, flag: string): string =>
+  value ?? fail('BAD_ARGUMENT', `--${flag}: is needed`, { param: flag })
+
+function parseLevels(text: string): number[] {
+  const levels = text.split(',').map(Number)
+  const rising = levels.every(
+    (level, i) => Number.isFinite(level) && (i === 0 || level > levels[i - 1]!),
+  )
+  if (!rising || levels.length < 2)
+    fail('BAD_ARGUMENT', `--levels: expected rising numbers such as 0,2,4, got "${text}"`)
+  return levels
+}
+
+/** Conversations up to their last user message. */
+async function readPrompts(values: Values): Promise<Message[][]> {
+  const prompts: Message[][] = []
+  const add = ({ messages }: { messages: Message[] }) => {
+    const end = messages.findLastIndex(({ role }) => role === 'user')
+    if (end >= 0) prompts.push(messages.slice(0, end + 1))
+  }
+  if (values.prompts === undefined) {
+    for (const record of generateVillage({ seed: 1, heldoutPrompts: values.limit }).heldoutPrompts)
+      add(record)
+  } else {
+    const bad: string[] = []
+    const rows = readRecords(values.prompts, 'records', ({ line, reason }) => {
+      bad.push(`line ${line}: ${reason}`)
+    })
+    for await (const record of rows) add(record)
+    if (bad.length)
+      fail('BAD_RECORD', `${values.prompts}: ${bad[0]} (${bad.length} bad rows in all)`)
+  }
+  if (prompts.length === 0) fail('BAD_RECORD', '--prompts: no conversation has a user message')
+  return prompts.slice(0, values.limit)
+}
+
+const meterJudge: Judge = async (inputs) =>
+  inputs.map((messages) => {
+    const text = messages.at(-1)!.content
+    return Object.fromEntries(
+      Object.entries(villageMeters).map(([name, meter]) => [name, meter(text)]),
+    )
+  })
+
+const apmJudge =
+  (scorer: Scorer, apm: OpenedModel): Judge =>
+  async (inputs) => {
+    const rows = inputs.map((messages) => apm.template.scoringTokens(messages))
+    const scores = await scorer.score(rows)
+    return scores.map((row) => attributeValues(apm.manifest.attributes, row))
+  }
+
+async function emit(values: Values, report: unknown, text: string): Promise<void> {
+  const json = `${JSON.stringify(report, null, 2)}\n`
+  if (values.out !== undefined) await writeFileAtomic(values.out, json)
+  console.log(values.json ? JSON.stringify(report) : text)
+}
+
+async function openApm(
+  name: string,
+  values: Values,
+): Promise<{ apm: OpenedModel; scorer: Scorer }> {
+  const apm = await openModelText(name, modelPlaces(values.home))
+  if (apm.manifest.kind !== 'attribute-model')
+    fail('MODEL_NOT_PREDICTIVE', `--apm: "${name}" is a ${apm.manifest.kind}`)
+  const scorer = await createScorer({
+    modelDir: apm.dir,
+    threads: values.threads || availableParallelism(),
+  })
+  return { apm, scorer }
+}
+
+function checkJudges(attributes: AttributeSet, judges: Readonly<Record<string, Judge>>): void {
+  if (attributes.length === 0) fail('BAD_ARGUMENT', '--model: the model has no attributes to steer')
+  if (Object.keys(judges).length === 0)
+    fail('BAD_ARGUMENT', '--apm or --meters: expected a judge of the replies, got neither')
+}
+
+async function steering(values: Values): Promise<void> {
+  const name = need(values.model, 'model')
+  const text = await openModelText(name, modelPlaces(values.home))
+  const { attributes, combinations } = text.manifest
+  const levels = parseLevels(values.levels)
+  const prompts = await readPrompts(values)
+  const judge = values.apm === undefined ? undefined : await openApm(values.apm, values)
+  const judges: Record<string, Judge> = {
+    ...(values.meters === 'village' && { meters: meterJudge }),
+    ...(judge && { apm: apmJudge(judge.scorer, judge.apm) }),
+  }
+  checkJudges(attributes, judges)
+  const engine = await createEngine({
+    modelDir: text.dir,
+    slots: values.concurrency,
+    threads: values.threads || availableParallelism(),
+  })
+  const total = (prompts.length + values['prompt-only']) * attributes.length * levels.length
+  const progress = createProgress({ label: 'steer', total, unit: 'replies' })
+  try {
+    const report = await evaluateSteering({
+      model: name,
+      apm: values.apm ?? null,
+      generate: (request, signal) => sampleReply(engine, text, request, signal),
+      judges,
+      prompts,
+      attributes,
+      levels,
+      combinations,
+      temperature: values.temperature,
+      others: values.others as 'random' | 'default',
+      seed: values.seed,
+      concurrency: values.concurrency,
+      promptOnly: values['prompt-only'],
+      onProgress: (done) => progress.update(done),
+    })
+    progress.stop()
+    await emit(values, report, steeringText(report))
+    if (values.html !== undefined) await writeFileAtomic(values.html, reportHtml(report))
+  } finally {
+    progress.stop()
+    await engine.dispose()
+    await judge?.scorer.dispose()
+  }
+}
+
+async function apm(values: Values): Promise<void> {
+  const { apm: model, scorer } = await openApm(need(values.apm, 'apm'), values)
+  const { attributes } = model.manifest
+  try {
+    const dataset = await openDataset(need(values.data, 'data'), modelPlaces(values.home).home)
+    const inputs: Message[][] = []
+    for await (const { messages } of dataset.conversations()) {
+      messages.forEach(({ attributes: rated }, i) => {
+        if (rated) inputs.push(messages.slice(0, i + 1))
+      })
+    }
+    const predictions = await apmJudge(scorer, model)(inputs)
+    const replies = inputs.map((messages, i): RatedReply => {
+      const { attributes: rated, ratings, truth } = messages.at(-1)!
+      return { predicted: predictions[i]!, rated: rated!, ratings, truth }
+    })
+    const figures = evaluateApm(replies, attributes)
+    await emit(values, { apm: values.apm, data: values.data, figures }, apmTable(figures))
+  } finally {
+    await scorer.dispose()
+  }
+}
+
+async function readReport(path: string | undefined): Promise<SteeringReport> {
+  if (path === undefined) fail('BAD_ARGUMENT', 'eval compare: expected two report files')
+  const text = await readFile(path, 'utf8').catch((cause: unknown) =>
+    fail('BAD_FILE', `${path}: cannot be read`, { cause }),
+  )
+  let raw: unknown
+  try {
+    raw = JSON.parse(text)
+  } catch (cause) {
+    fail('BAD_FILE', `${path}: not JSON`, { cause })
+  }
+  const parsed = SteeringReport.safeParse(raw)
+  return parsed.success ? parsed.data : fail('BAD_FILE', `${path}: no steering report`)
+}
+
+export async function run(argv: string[]): Promise<number> {
+  const { values, positionals, help } = parseFlags(argv, flags)
+  const [topic, ...files] = positionals
+  if (help) console.log(helpText('steerlm eval steering | apm | compare A.json B.json', flags))
+  else if (topic === 'steering' && files.length === 0) await steering(values)
+  else if (topic === 'apm' && files.length === 0) await apm(values)
+  else if (topic === 'compare' && files.length === 2)
+    console.log(compareText(await readReport(files[0]), await readReport(files[1])))
+  else
+    fail(
+      'BAD_ARGUMENT',
+      `eval: expected steering, apm or compare A B, got "${positionals.join(' ')}"`,
+    )
+  return 0
+}
