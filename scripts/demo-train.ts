@@ -19,6 +19,7 @@ import {
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
+import { SteeringReport } from '../schemas/steering-report.ts'
 import { MODEL_CARD_FILE, writeModelCards } from './model-card.ts'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
@@ -264,7 +265,15 @@ for (const name of ['pretrain', 'apm', 'sft']) {
   console.log(`${name}: loss ${first.toFixed(3)} → ${last.toFixed(3)}`)
   if (!(last < first)) failures.push(`${name}: the loss does not fall (${first} → ${last})`)
 }
-writeModelCards({ home, reports, scale })
+writeModelCards({ home, reports })
+const steered = SteeringReport.parse(
+  JSON.parse(readFileSync(join(reports, 'village.json'), 'utf8')),
+)
+for (const [name, { spearman }] of Object.entries(steered.judges.meters!.attributes)) {
+  const { value, low } = spearman
+  console.log(`${name}: Spearman ${value} (at least ${low}) by the true meters`)
+  if (!(low !== null && low > 0)) failures.push(`${name}: the slider works no better than chance`)
+}
 for (const problem of failures) console.error(problem)
 if (failures.length) process.exit(1)
 
