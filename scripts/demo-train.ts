@@ -49,12 +49,12 @@ const full: Scale = {
 }
 
 const quick: Scale = {
-  rated: 600,
-  unrated: 2500,
-  pretrain: { steps: 120, lr: 4e-3 },
-  apm: { epochs: 3, lr: 2e-3 },
+  rated: 2000,
+  unrated: 4000,
+  pretrain: { steps: 200, lr: 4e-3 },
+  apm: { epochs: 4, lr: 2e-3 },
   sft: { epochs: 2, lr: 4e-3 },
-  bootstrap: { samples: 40, mix: 300, lr: 1e-3 },
+  bootstrap: { samples: 60, mix: 600, lr: 1e-3 },
   config: {
     hidden_size: 128,
     intermediate_size: 352,

@@ -7,7 +7,8 @@ import { availableParallelism } from 'node:os'
 import { appendFile, mkdir, readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { AttributeSet } from '../../schemas/attributes.ts'
-import { ConversationRecord, type Message } from '../../schemas/records.ts'
+import type { ConversationRecord, Message } from '../../schemas/records.ts'
+import { readModelConfig } from '../arch/index.ts'
 import { labelRecords } from '../apm/label-records.ts'
 import { openDataset, writeDataset, type Dataset } from '../datasets/dataset-store.ts'
 import { createEngine, createScorer } from '../engine/index.ts'
@@ -104,13 +105,15 @@ async function sampleAll(draws: readonly Draw[], text: OpenedModel, values: Valu
   const worker = async () => {
     for (let index = waiting.shift(); index !== undefined; index = waiting.shift()) {
       const draw = draws[index]!
-      const reply = await sampleReply(engine, text, {
+      const sampled = await sampleReply(engine, text, {
         messages: draw.prompt,
         attributes: draw.values,
         temperature: values.temperature,
         topK: values['top-k'] || undefined,
         seed: values.seed * 1_000_003 + index,
       })
+      // A reply that the context cut off would teach to stop in the middle of a sentence.
+      const reply = sampled.finished ? sampled.text : ''
       replies.set(index, reply)
       await appendFile(file, `${JSON.stringify({ index, reply })}\n`)
       progress.update(replies.size)
@@ -144,6 +147,21 @@ async function labelSamples(
   } finally {
     await scorer.dispose()
   }
+}
+
+/** The samples that are whole training rows, with the label lines that earlier turns have now. */
+async function fitting(
+  samples: readonly ConversationRecord[],
+  text: OpenedModel,
+  values: Values,
+): Promise<ConversationRecord[]> {
+  const limit = values['max-tokens'] || (await readModelConfig(text.dir)).maxPositions
+  const kept = samples.filter(
+    ({ messages }) => text.template.trainingRow(messages).tokens.length - 1 <= limit,
+  )
+  process.stderr.write(`bootstrap: ${kept.length} of ${values.samples} replies ended in time\n`)
+  if (kept.length === 0) fail('BAD_RECORD', `no reply of "${values.model}" ended within the context`)
+  return kept
 }
 
 async function mixed(dataset: Dataset, rows: number, seed: number): Promise<ConversationRecord[]> {
@@ -190,7 +208,7 @@ export async function run(argv: string[]): Promise<number> {
   const file = join(work, 'replies.ndjson')
   if (!values.resume) await rm(file, { force: true })
   const replies = await sampleAll(draws, text, values, file)
-  const samples = await labelSamples(draws, replies, apm)
+  const samples = await fitting(await labelSamples(draws, replies, apm), text, values)
   const name = `${values.name}-samples`
   await writeDataset({
     name,

@@ -77,8 +77,8 @@ async function readPrompts(values: Values): Promise<Message[][]> {
       add(record)
   } else {
     const bad: string[] = []
-    const rows = readRecords(values.prompts, 'records', ({ line, reason }) => {
-      bad.push(`line ${line}: ${reason}`)
+    const rows = readRecords(values.prompts, 'records', ({ line, problem }) => {
+      bad.push(`line ${line}: ${problem}`)
     })
     for await (const record of rows) add(record)
     if (bad.length)
@@ -153,7 +153,8 @@ async function steering(values: Values): Promise<void> {
     const report = await evaluateSteering({
       model: name,
       apm: values.apm ?? null,
-      generate: (request, signal) => sampleReply(engine, text, request, signal),
+      generate: async (request, signal) =>
+        (await sampleReply(engine, text, request, signal)).text,
       judges,
       prompts,
       attributes,

@@ -12,13 +12,19 @@ export interface SampleOptions {
   readonly seed: number
 }
 
-/** The reply's text without special tokens, trimmed. It ends where the model ends it or the context is full. */
+export interface SampledReply {
+  /** Without special tokens, trimmed. */
+  readonly text: string
+  /** False where the full context cut the reply off before the model ended it. */
+  readonly finished: boolean
+}
+
 export async function sampleReply(
   engine: Engine,
   text: OpenedModel,
   options: SampleOptions,
   signal?: AbortSignal,
-): Promise<string> {
+): Promise<SampledReply> {
   const { messages, attributes, temperature, topK, seed } = options
   const prompt = text.template.promptTokens(messages, attributes)
   const request = {
@@ -30,7 +36,10 @@ export async function sampleReply(
     stopTokens: text.template.stopTokens,
   }
   const tokens: number[] = []
-  for await (const event of engine.generate(request, signal))
+  let finished = false
+  for await (const event of engine.generate(request, signal)) {
     if (event.type === 'token') tokens.push(event.token)
-  return text.tokenizer.decode(tokens, { skipSpecialTokens: true }).trim()
+    if (event.type === 'done') finished = event.reason === 'stop'
+  }
+  return { text: text.tokenizer.decode(tokens, { skipSpecialTokens: true }).trim(), finished }
 }
