@@ -30,9 +30,6 @@ const ranks: Readonly<Record<string, number>> = {
   src: 9,
 }
 
-/** Where the rule is broken on purpose. */
-const exceptions: readonly string[] = []
-
 interface Import {
   readonly from: string
   readonly to: string

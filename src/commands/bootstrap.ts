@@ -160,7 +160,8 @@ async function fitting(
     ({ messages }) => text.template.trainingRow(messages).tokens.length - 1 <= limit,
   )
   process.stderr.write(`bootstrap: ${kept.length} of ${values.samples} replies ended in time\n`)
-  if (kept.length === 0) fail('BAD_RECORD', `no reply of "${values.model}" ended within the context`)
+  if (kept.length === 0)
+    fail('BAD_RECORD', `no reply of "${values.model}" ended within the context`)
   return kept
 }
 

@@ -56,7 +56,10 @@ async function readConfig(dir: string): Promise<z.infer<typeof adapterConfig>> {
     fail('BAD_CHECKPOINT', `${path}: only plain LoRA (no DoRA, rsLoRA, biases) can be read`)
   for (const name of ['rank_pattern', 'alpha_pattern'] as const)
     if (Object.keys(config[name] ?? {}).length > 0)
-      fail('BAD_CHECKPOINT', `${path}: ${name}: layers with a rank or α of their own cannot be read`)
+      fail(
+        'BAD_CHECKPOINT',
+        `${path}: ${name}: layers with a rank or α of their own cannot be read`,
+      )
   return config
 }
 

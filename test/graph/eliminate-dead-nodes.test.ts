@@ -35,19 +35,22 @@ t.test('a node with one needed output keeps all its outputs', async (t) => {
   t.equal(graph.nodes[0]!.outputs.length, 2)
 })
 
-t.test('the pass changes nothing in the graph it is given, nor a graph without dead parts', async (t) => {
-  const x: Value = { id: 0, name: 'x', type: 'float32', shape: [] }
-  const y: Value = { id: 1, name: 'y', type: 'float32', shape: [] }
-  const nodes = [{ op: 'Neg', inputs: [x], outputs: [y], attrs: {} }]
-  const graph: Graph = {
-    name: 'g',
-    inputs: [x],
-    outputs: [{ name: 'x again', value: x }],
-    initializers: [],
-    nodes,
-  }
-  t.same(eliminateDeadNodes(graph).nodes, [])
-  t.equal(graph.nodes.length, 1)
-  const whole = { ...graph, outputs: [{ name: 'y', value: y }] }
-  t.same(eliminateDeadNodes(whole), whole)
-})
+t.test(
+  'the pass changes nothing in the graph it is given, nor a graph without dead parts',
+  async (t) => {
+    const x: Value = { id: 0, name: 'x', type: 'float32', shape: [] }
+    const y: Value = { id: 1, name: 'y', type: 'float32', shape: [] }
+    const nodes = [{ op: 'Neg', inputs: [x], outputs: [y], attrs: {} }]
+    const graph: Graph = {
+      name: 'g',
+      inputs: [x],
+      outputs: [{ name: 'x again', value: x }],
+      initializers: [],
+      nodes,
+    }
+    t.same(eliminateDeadNodes(graph).nodes, [])
+    t.equal(graph.nodes.length, 1)
+    const whole = { ...graph, outputs: [{ name: 'y', value: y }] }
+    t.same(eliminateDeadNodes(whole), whole)
+  },
+)

@@ -37,9 +37,6 @@ t.test('an absent optional input prints as an underscore', async (t) => {
   const lengths = b.input('lengths', 'int32', ['B'])
   const total = b.input('total', 'int32', [1])
   const attrs = { numHeads: 1, kvHeads: 1, scale: 1, rotary: false }
-  b.output(
-    'y',
-    b.op('GroupQueryAttention', [q, q, q, null, null, lengths, total], attrs),
-  )
+  b.output('y', b.op('GroupQueryAttention', [q, q, q, null, null, lengths, total], attrs))
   t.match(printGraph(b.build()), 'GroupQueryAttention(q, q, q, _, _, lengths, total)')
 })

@@ -41,11 +41,15 @@ function attend(row: Row, rotary: boolean): number[][] {
     heads.flatMap((query, head) => {
       const kv = Math.floor(head / (HEADS / KV_HEADS))
       const seen = row.keys.slice(0, past + t + 1)
-      const scores = seen.map(
-        (key, s) => SCALE * dot(turn(query, past + t), turn(key[kv]!, s)),
-      )
+      const scores = seen.map((key, s) => SCALE * dot(turn(query, past + t), turn(key[kv]!, s)))
       const exps = scores.map((score) => Math.exp(score - Math.max(...scores)))
-      return query.map((_, c) => dot(exps, row.values.map((v) => v[kv]![c]!)) / sum(exps))
+      return query.map(
+        (_, c) =>
+          dot(
+            exps,
+            row.values.map((v) => v[kv]![c]!),
+          ) / sum(exps),
+      )
     }),
   )
 }
@@ -94,9 +98,7 @@ async function runCase(session: Session, lengths: number[], fresh: number[], rot
   }))
   const pack = (heads: number, newTokens: (row: Row, fresh: number) => number[][][]) => {
     const data = new Float32Array(B * S * heads * D)
-    rows.forEach((row, r) =>
-      data.set(newTokens(row, fresh[r]!).flat(2), r * S * heads * D),
-    )
+    rows.forEach((row, r) => data.set(newTokens(row, fresh[r]!).flat(2), r * S * heads * D))
     return createTensor('float32', [B, S, heads * D], data)
   }
   const caches = (['keys', 'values'] as const).map((part) => {
@@ -113,9 +115,18 @@ async function runCase(session: Session, lengths: number[], fresh: number[], rot
   })
   const y = createTensor('float32', [B, S, HEADS * D])
   const binding = session.createBinding()
-  binding.bindInput('q', pack(HEADS, (row) => row.queries))
-  binding.bindInput('k', pack(KV_HEADS, (row, n) => row.keys.slice(-n)))
-  binding.bindInput('v', pack(KV_HEADS, (row, n) => row.values.slice(-n)))
+  binding.bindInput(
+    'q',
+    pack(HEADS, (row) => row.queries),
+  )
+  binding.bindInput(
+    'k',
+    pack(KV_HEADS, (row, n) => row.keys.slice(-n)),
+  )
+  binding.bindInput(
+    'v',
+    pack(KV_HEADS, (row, n) => row.values.slice(-n)),
+  )
   const ends = Int32Array.from(lengths, (length) => length - 1)
   binding.bindInput('seqlens_k', createTensor('int32', [B], ends))
   binding.bindInput('total', createTensor('int32', [1], Int32Array.of(Math.max(...lengths))))

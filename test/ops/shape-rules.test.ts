@@ -23,9 +23,29 @@ const ids = (...shape: Dim[]): Spec => ({ type: 'int64', shape })
 
 t.test('element-wise operators broadcast from the right, named sizes too', async (t) => {
   t.same(infer('Add', [[2, 3], [3]], {}), ['float32[2,3]'])
-  t.same(infer('Mul', [['B', 1], [1, 'S']], {}), ['float32[B,S]'])
+  t.same(
+    infer(
+      'Mul',
+      [
+        ['B', 1],
+        [1, 'S'],
+      ],
+      {},
+    ),
+    ['float32[B,S]'],
+  )
   t.same(infer('Sub', [[], ['B', 2]], {}), ['float32[B,2]'])
-  t.same(infer('GreaterOrEqual', [['S', 1], [1, 'S']], {}), ['bool[S,S]'])
+  t.same(
+    infer(
+      'GreaterOrEqual',
+      [
+        ['S', 1],
+        [1, 'S'],
+      ],
+      {},
+    ),
+    ['bool[S,S]'],
+  )
   t.throws(() => infer('Add', [[2, 3], [2]], {}), {
     message: /internal: .*x0 float32\[2,3\].*dimensions 3 and 2 do not broadcast/,
   })
@@ -42,12 +62,53 @@ t.test('Where takes its shape from the branches, Cast its type from the attribut
 })
 
 t.test('MatMul transposes, broadcasts its leading axes and checks the inner size', async (t) => {
-  t.same(infer('MatMul', [['B', 'S', 8], [5, 8]], { transB: true }), ['float32[B,S,5]'])
-  t.same(infer('MatMul', [[4, 2, 3], [4, 2, 5]], { transA: true }), ['float32[4,3,5]'])
-  t.same(infer('MatMul', [['B', 1, 2, 3], [6, 3, 2]], {}), ['float32[B,6,2,2]'])
-  t.throws(() => infer('MatMul', [[2, 3], [4, 5]], {}), {
-    message: 'internal: MatMul of x0 float32[2,3] and x1 float32[4,5]: 3 ≠ 4',
-  })
+  t.same(
+    infer(
+      'MatMul',
+      [
+        ['B', 'S', 8],
+        [5, 8],
+      ],
+      { transB: true },
+    ),
+    ['float32[B,S,5]'],
+  )
+  t.same(
+    infer(
+      'MatMul',
+      [
+        [4, 2, 3],
+        [4, 2, 5],
+      ],
+      { transA: true },
+    ),
+    ['float32[4,3,5]'],
+  )
+  t.same(
+    infer(
+      'MatMul',
+      [
+        ['B', 1, 2, 3],
+        [6, 3, 2],
+      ],
+      {},
+    ),
+    ['float32[B,6,2,2]'],
+  )
+  t.throws(
+    () =>
+      infer(
+        'MatMul',
+        [
+          [2, 3],
+          [4, 5],
+        ],
+        {},
+      ),
+    {
+      message: 'internal: MatMul of x0 float32[2,3] and x1 float32[4,5]: 3 ≠ 4',
+    },
+  )
   t.throws(() => infer('MatMul', [[3], [3, 2]], {}), { message: /internal: MatMul of/ })
 })
 
@@ -72,12 +133,52 @@ t.test('Reshape copies, infers and names sizes', async (t) => {
 
 t.test('layout operators', async (t) => {
   t.same(infer('Transpose', [['B', 'S', 4]], { perm: [1, 2, 0] }), ['float32[S,4,B]'])
-  t.same(infer('Concat', [[2, 3], [2, 4]], { axis: -1 }), ['float32[2,7]'])
-  t.same(infer('Concat', [['B', 3], ['C', 3]], { axis: 0 }), ['float32[B+C,3]'])
+  t.same(
+    infer(
+      'Concat',
+      [
+        [2, 3],
+        [2, 4],
+      ],
+      { axis: -1 },
+    ),
+    ['float32[2,7]'],
+  )
+  t.same(
+    infer(
+      'Concat',
+      [
+        ['B', 3],
+        ['C', 3],
+      ],
+      { axis: 0 },
+    ),
+    ['float32[B+C,3]'],
+  )
   t.same(infer('Slice', [['B', 8]], { axis: -1, start: 2, end: 5 }), ['float32[B,3]'])
-  t.same(infer('PadLike', [['B', 3], ['B', 8]], { axis: 1, start: 2 }), ['float32[B,8]'])
+  t.same(
+    infer(
+      'PadLike',
+      [
+        ['B', 3],
+        ['B', 8],
+      ],
+      { axis: 1, start: 2 },
+    ),
+    ['float32[B,8]'],
+  )
   t.same(infer('ReshapeLike', [[6], [2, 'S']], {}), ['float32[2,S]'])
-  t.same(infer('ExpandLike', [[1, 3], ['B', 3]], {}), ['float32[B,3]'])
+  t.same(
+    infer(
+      'ExpandLike',
+      [
+        [1, 3],
+        ['B', 3],
+      ],
+      {},
+    ),
+    ['float32[B,3]'],
+  )
   t.same(infer('ArangeLike', [['B', 'S']], { axis: -1 }), ['int64[S]'])
 })
 

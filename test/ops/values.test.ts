@@ -145,17 +145,45 @@ for (const axis of [0, 1])
 const reshaped = (shape: number[]) => (x?: NdArray) => ({ shape, data: x!.data })
 check('Reshape', [[2, 3, 4]], { shape: [0, -1] }, reshaped([2, 12]))
 check('Reshape', [[2, 12]], { shape: [0, 2, 2, 3] }, reshaped([2, 2, 2, 3]))
-check('ReshapeLike', [[2, 6], [3, 4]], {}, reshaped([3, 4]))
-check('ExpandLike', [[3, 1], [2, 3, 4]], {}, (x, like) => zip(x!, like!, (value) => value))
+check(
+  'ReshapeLike',
+  [
+    [2, 6],
+    [3, 4],
+  ],
+  {},
+  reshaped([3, 4]),
+)
+check(
+  'ExpandLike',
+  [
+    [3, 1],
+    [2, 3, 4],
+  ],
+  {},
+  (x, like) => zip(x!, like!, (value) => value),
+)
 check('Transpose', [[2, 3, 4]], { perm: [2, 0, 1] }, (x) => transpose(x!, [2, 0, 1]))
-check('Concat', [[2, 3], [2, 1]], { axis: -1 }, (a, b) =>
-  indexed([2, 4], ([r, c]) => (c! < 3 ? at(a!, [r!, c!]) : at(b!, [r!, 0]))),
+check(
+  'Concat',
+  [
+    [2, 3],
+    [2, 1],
+  ],
+  { axis: -1 },
+  (a, b) => indexed([2, 4], ([r, c]) => (c! < 3 ? at(a!, [r!, c!]) : at(b!, [r!, 0]))),
 )
 check('Slice', [[2, 6]], { axis: 1, start: 2, end: 5 }, (x) =>
   indexed([2, 3], ([r, c]) => at(x!, [r!, c! + 2])),
 )
-check('PadLike', [[2, 2], [2, 5]], { axis: 1, start: 2 }, (x) =>
-  indexed([2, 5], ([r, c]) => (c! >= 2 && c! < 4 ? at(x!, [r!, c! - 2]) : 0)),
+check(
+  'PadLike',
+  [
+    [2, 2],
+    [2, 5],
+  ],
+  { axis: 1, start: 2 },
+  (x) => indexed([2, 5], ([r, c]) => (c! >= 2 && c! < 4 ? at(x!, [r!, c! - 2]) : 0)),
 )
 for (const axis of [0, 1])
   check('ArangeLike', [[2, 5]], { axis }, (x) => indexed([x!.shape[axis]!], ([i]) => i!))
@@ -183,18 +211,42 @@ check('UnpickColumns', [[3], columns, [3, 4]], {}, (x, i) =>
 check('RmsNorm', [[2, 3, 8], [8]], { epsilon: 1e-2 }, (x, w) => {
   const meanSquare = reduce(x!, [2], true, (v) => sum(v.map((e) => e * e)) / v.length)
   const inverse = map(meanSquare, (m) => 1 / Math.sqrt(m + 1e-2))
-  return [zip(zip(x!, inverse, (a, b) => a * b), w!, (a, b) => a * b), inverse]
+  return [
+    zip(
+      zip(x!, inverse, (a, b) => a * b),
+      w!,
+      (a, b) => a * b,
+    ),
+    inverse,
+  ]
 })
 
 /** Rotates the two halves of a head: (a, b) → (a cos − b sin, b cos + a sin). */
-const rotated = (half: number, value: (c: number) => number, cos: number, sin: number, c: number) =>
-  c < half
-    ? value(c) * cos - value(c + half) * sin
-    : value(c) * cos + value(c - half) * sin
-check('Rotary', [[2, 2, 3, 8], [5, 4], [5, 4]], {}, (x, cos, sin) =>
-  indexed([2, 2, 3, 8], ([b, n, s, c]) =>
-    rotated(4, (i) => at(x!, [b!, n!, s!, i]), at(cos!, [s!, c! % 4]), at(sin!, [s!, c! % 4]), c!),
-  ),
+const rotated = (
+  half: number,
+  value: (c: number) => number,
+  cos: number,
+  sin: number,
+  c: number,
+) => (c < half ? value(c) * cos - value(c + half) * sin : value(c) * cos + value(c - half) * sin)
+check(
+  'Rotary',
+  [
+    [2, 2, 3, 8],
+    [5, 4],
+    [5, 4],
+  ],
+  {},
+  (x, cos, sin) =>
+    indexed([2, 2, 3, 8], ([b, n, s, c]) =>
+      rotated(
+        4,
+        (i) => at(x!, [b!, n!, s!, i]),
+        at(cos!, [s!, c! % 4]),
+        at(sin!, [s!, c! % 4]),
+        c!,
+      ),
+    ),
 )
 check(
   'RotaryAt',
@@ -226,7 +278,9 @@ for (const float of ['float32', 'float64'] as const) {
   const tolerance = float === 'float32' ? 1e-5 : 1e-12
   for (const { op, attrs, inputs, expected, low = -2 } of cases) {
     if (float === 'float64' && onlyFloat32.includes(op)) continue
-    const shapes = inputs.map((spec) => ('int64' in spec ? `int64[${spec.int64.shape}]` : `[${spec}]`))
+    const shapes = inputs.map((spec) =>
+      'int64' in spec ? `int64[${spec.int64.shape}]` : `[${spec}]`,
+    )
     const title = `${op}(${shapes.join(', ')}) ${JSON.stringify(attrs)} in ${float}`
     t.test(title, async (t) => {
       const random = createRandom(title)
