@@ -14,6 +14,7 @@ import { openDataset, writeDataset, type Dataset } from '../datasets/dataset-sto
 import { createEngine, createScorer } from '../engine/index.ts'
 import { fail } from '../errors.ts'
 import { helpText, parseFlags, type FlagValues } from '../util/args.ts'
+import { writeFileAtomic } from '../util/atomic-file.ts'
 import { createProgress } from '../util/progress.ts'
 import { createRandom } from '../util/random.ts'
 import { sampleReply } from './sample-reply.ts'
@@ -93,7 +94,9 @@ async function drawPrompts(
 async function sampleAll(draws: readonly Draw[], text: OpenedModel, values: Values, file: string) {
   const replies = new Map<number, string>()
   const saved = await readFile(file, 'utf8').catch(() => '')
-  for (const line of saved.split('\n').slice(0, -1)) {
+  const whole = saved.slice(0, saved.lastIndexOf('\n') + 1) // a kill may have cut the last line
+  await writeFileAtomic(file, whole)
+  for (const line of whole.split('\n').filter(Boolean)) {
     const { index, reply } = JSON.parse(line) as { index: number; reply: string }
     replies.set(index, reply)
   }

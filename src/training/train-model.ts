@@ -284,6 +284,7 @@ export async function trainModel(options: TrainModelOptions): Promise<TrainedMod
   try {
     const perEpoch = stepsPerEpoch(rows.train.length, hyper.batchSize)
     const totalSteps = hyper.maxSteps > 0 ? hyper.maxSteps : Math.ceil(perEpoch * hyper.epochs)
+    if (totalSteps < 1) fail('BAD_ARGUMENT', '--epochs: 0 passes leave nothing to train')
     options.onStart?.(totalSteps)
     const result = await runLoop({
       session,
