@@ -196,7 +196,17 @@ stage(dataset('labelled'), () => {
 })
 stage(model('village-sft'), () =>
   steerlm(
-    ...['train', 'sft', '--data', 'labelled', '--base', 'base', '--attributes', 'village'],
+    ...[
+      'train',
+      'sft',
+      '--label-tokens',
+      '--data',
+      'labelled',
+      '--base',
+      'base',
+      '--attributes',
+      'village',
+    ],
     ...[
       '--name',
       'village-sft',

@@ -13,6 +13,8 @@ export interface Architecture {
   logits(ctx: BlockContext, x: Value): Value
   /** Every tensor of the checkpoint: name → shape. */
   weights(config: ModelConfig): Map<string, readonly number[]>
+  /** The matrices with one row per token of the vocabulary. */
+  readonly vocabularyWeights: readonly string[]
   /** Names of the linear layers within `model.layers.i.`, which adapters may target. */
   readonly linearLayers: readonly string[]
 }

@@ -81,6 +81,7 @@ export const llama: Architecture = {
       ...(config.tiedEmbeddings ? [] : ([[HEAD, [V, H]]] as [string, number[]][])),
     ] as [string, number[]][])
   },
+  vocabularyWeights: [EMBEDDING, HEAD],
   linearLayers: [
     'self_attn.q_proj',
     'self_attn.k_proj',

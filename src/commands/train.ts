@@ -1,5 +1,5 @@
 /** `steerlm train pretrain|apm|sft`: the steps of SteerLM that train. */
-import { readFile } from 'node:fs/promises'
+import { readFile, rm } from 'node:fs/promises'
 import { openModel } from '../arch/index.ts'
 import { parseModelConfig, type ModelConfig } from '../arch/model-config.ts'
 import { openDataset, type Dataset } from '../datasets/dataset-store.ts'
@@ -16,6 +16,8 @@ import { helpText, parseFlags, type FlagValues } from '../util/args.ts'
 import { sha256Json } from '../util/hash.ts'
 import type { Checkpoint } from '../weights/checkpoint.ts'
 import { join } from 'node:path'
+import type { TokenParts } from '../training/grow-vocabulary.ts'
+import { addLabelTokens } from './label-tokens.ts'
 import { runTraining, trainingWorkDir } from './run-training.ts'
 import { hyperParameters, trainingFlags } from './training-flags.ts'
 import {
@@ -48,6 +50,11 @@ const flags = {
     max: 1,
     help: 'sft: share of hidden labels',
   },
+  'label-tokens': {
+    type: 'boolean',
+    default: false,
+    help: 'sft: one token for every name:value of the label line',
+  },
   validation: { type: 'number', default: 0, min: 0, max: 0.5, help: 'share of rows held back' },
   lora: { type: 'integer', default: 0, min: 0, help: 'rank of LoRA adapters; 0: all weights' },
   alpha: { type: 'number', default: 16, min: 0, help: 'LoRA α' },
@@ -69,6 +76,7 @@ interface Base {
   readonly rawConfig: Record<string, unknown>
   readonly checkpoint?: Checkpoint
   readonly text: OpenedModel
+  readonly tokenParts?: TokenParts
 }
 
 function parseRawConfig(text: string, path: string): Record<string, unknown> {
@@ -100,6 +108,16 @@ async function openBase(kind: Kind, values: Values, places: ModelPlaces): Promis
   const config = parseModelConfig(rawConfig, values.config)
   const text = await openModelFolder(values.tokenizer, chosen)
   return { config, rawConfig, text }
+}
+
+/** The base with a token for every `name:value`, where --label-tokens asks for it. */
+async function withLabelTokens(base: Base, kind: Kind, values: Values, dir: string): Promise<Base> {
+  if (!values['label-tokens']) return base
+  if (kind !== 'sft' || values.lora > 0 || values['init-adapter'] !== undefined)
+    fail('BAD_ARGUMENT', '--label-tokens: is for sft of all weights')
+  const { attributes } = base.text.manifest
+  const set = values.attributes === undefined ? attributes : attributeSet(values.attributes)
+  return { ...base, ...(await addLabelTokens(base, set, dir)) }
 }
 
 interface Prepared {
@@ -167,6 +185,7 @@ function manifestOf({ kind, values, base, dataset, prepared, hyper, trained }: O
     },
     hyperParameters: hyper,
     labelDropout: kind === 'sft' ? values['label-dropout'] : undefined,
+    labelTokens: kind === 'sft' ? values['label-tokens'] : undefined,
     lora: trained.adapter
       ? { rank: trained.adapter.rank, alpha: trained.adapter.alpha }
       : undefined,
@@ -233,7 +252,9 @@ export async function run(argv: string[]): Promise<number> {
   const places = modelPlaces(values.home)
   const path = userModelPath(values.name, places.home)
   const dataset = await openDataset(values.data, places.home)
-  const base = await openBase(kind, values, places)
+  const opened = await openBase(kind, values, places)
+  const textDir = `${trainingWorkDir(places.home, values.name)}-text`
+  const base = await withLabelTokens(opened, kind, values, textDir)
   try {
     const prepared = await prepare(kind, values, base, dataset)
     const hyper = hyperParameters(values, base.config.maxPositions)
@@ -256,11 +277,13 @@ export async function run(argv: string[]): Promise<number> {
         template: values.template ?? '',
         labelDropout: values['label-dropout'],
         validation: values.validation,
+        labelTokens: values['label-tokens'],
         initAdapter: values['init-adapter'] ?? '',
       },
     })
     await writeOutcome({ kind, values, base, dataset, prepared, hyper, trained }, path)
     await clearTraining(trainingWorkDir(places.home, values.name))
+    await rm(textDir, { recursive: true, force: true })
     const { steps, loss, evaluations } = trained.result
     const validation = evaluations.at(-1)?.loss
     if (values.json)

@@ -10,7 +10,8 @@ import { writeFolder } from '../util/folder.ts'
 import { float32ToFloat16 } from '../weights/float-conversion.ts'
 import { writeSafetensors } from '../weights/safetensors-writer.ts'
 
-const copied = [
+/** The files of a model folder that its text side is made of. */
+export const textFiles = [
   'tokenizer.json',
   'tokenizer_config.json',
   'chat_template.jinja',
@@ -56,7 +57,7 @@ export async function writeModel(model: ModelToWrite): Promise<void> {
   const names = [...model.tensors.keys()]
   const trunk = names.filter((name) => name !== HEAD_WEIGHT && name !== HEAD_BIAS)
   await writeFolder(model.path, async (dir) => {
-    for (const file of copied) await copyIfPresent(join(model.textFrom, file), join(dir, file))
+    for (const file of textFiles) await copyIfPresent(join(model.textFrom, file), join(dir, file))
     const dtype = model.dtype === 'f16' ? 'float16' : 'float32'
     const config = { ...model.config, dtype }
     await writeFile(join(dir, 'config.json'), `${JSON.stringify(config, null, 2)}\n`)

@@ -27,6 +27,7 @@ import {
   randomParams,
   type Shapes,
 } from './initial-state.ts'
+import { growVocabulary, type TokenParts } from './grow-vocabulary.ts'
 import { runLoop, type LoopResult, type StepMetrics, type StepSource } from './loop.ts'
 import { createRowSource, stepsPerEpoch, type RowSourceOptions } from './row-source.ts'
 import type { ScheduleKind } from './schedule.ts'
@@ -55,6 +56,8 @@ export interface HyperParameters {
 export interface TrainBase {
   readonly config: ModelConfig
   readonly checkpoint?: Checkpoint
+  /** Tokens that `config` has and the checkpoint has not. */
+  readonly tokenParts?: TokenParts
 }
 
 export type TrainRows =
@@ -135,6 +138,12 @@ async function startAllWeights(
   const params = checkpoint
     ? await checkpointParams(checkpoint, architecture, config)
     : randomParams(architecture, config, random)
+  const { tokenParts } = options.base
+  for (const name of architecture.vocabularyWeights) {
+    const rows = params.get(name)
+    if (tokenParts && rows)
+      params.set(name, growVocabulary(rows, config.vocabSize, config.hiddenSize, tokenParts))
+  }
   return { params, shapes: new Map(architecture.weights(config)) }
 }
 
