@@ -1,40 +1,40 @@
 /**
- * Runs the test suite with tap and ends with one line: `N passed, N failed, N skipped`. Tests are
- * counted at the level of `t.test` inside the files. Exits 1 on a failure or when nothing ran.
+ * Runs the test suite, or the files given, with tap. Prints a line per file, the failures, and at
+ * last one line: `N passed, N failed`. Exits 1 on a failure, when nothing ran and when tap crashed.
  */
 import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
+import { createTapReader } from './tap-results.ts'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
-const tap = fileURLToPath(new URL('../node_modules/.bin/tap', import.meta.url))
-const args = ['--reporter=tap', ...process.argv.slice(2)]
-const child = spawn(tap, args, { cwd: root, stdio: ['ignore', 'pipe', 'inherit'] })
+const tap = fileURLToPath(new URL('../node_modules/tap/dist/esm/run.mjs', import.meta.url))
+const child = spawn(process.execPath, [tap, '--reporter=tap', ...process.argv.slice(2)], {
+  cwd: root,
+  stdio: ['ignore', 'pipe', 'inherit'],
+})
+const closed = once(child, 'close') as Promise<[code: number | null, signal: string | null]>
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => child.kill(signal))
 
-const counts = { passed: 0, failed: 0, skipped: 0 }
-let failing = false
+const reader = createTapReader()
+const failures: string[] = []
 
-// Files are subtests of the run (no indent), tests are subtests of a file (four spaces).
 for await (const line of createInterface({ input: child.stdout })) {
-  const file = /^(not )?ok \d+ - (.*)/.exec(line)
-  const test = /^ {4}(not )?ok \d+ - (.*)/.exec(line)
-  if (file) console.log(`${file[1] ? 'FAIL' : 'ok  '} ${file[2]}`)
-  if (file?.[1] && !/# time=/.test(line)) failing = true
-  if (test) {
-    if (/# (SKIP|TODO)/i.test(line)) counts.skipped++
-    else if (test[1]) counts.failed++
-    else counts.passed++
-  }
-  if (/^\s*not ok/.test(line)) failing = true
-  else if (/^\s*ok \d+/.test(line)) failing = false
-  if (failing) console.log(line)
+  const file = reader.push(line)
+  if (!file) continue
+  console.log(`${file.ok ? 'ok  ' : 'FAIL'} ${file.name}`)
+  if (file.ok) continue
+  for (const part of file.report) console.log(part)
+  failures.push(...file.failures.map((name) => `${file.name} › ${name}`))
 }
 
-const code =
-  child.exitCode ??
-  (await new Promise<number>((resolve) => child.on('exit', (c) => resolve(c ?? 1))))
-// A file that dies outside its tests fails without a failed test.
-if (code !== 0 && counts.failed === 0) counts.failed = 1
-const ran = counts.passed + counts.failed
-console.log(`${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped`)
-process.exitCode = code !== 0 || ran === 0 ? 1 : 0
+const [code, signal] = await closed
+const { passed, failed, skipped } = reader.finish()
+for (const name of failures) console.log(`failed: ${name}`)
+if (skipped > 0) console.log(`${skipped} skipped`)
+if (code !== 0 && failed === 0) console.log(`tap ended with ${signal ?? `exit code ${code}`}`)
+// A run that broke elsewhere than in a test is no success.
+const broken = Math.max(failed, code === 0 ? 0 : 1)
+console.log(`${passed} passed, ${broken} failed`)
+process.exitCode = broken > 0 || passed === 0 ? 1 : 0

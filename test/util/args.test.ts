@@ -92,3 +92,31 @@ t.test('the help lists every flag with its choices and default', async (t) => {
     ].join('\n'),
   )
 })
+
+t.test('what the parser complains of is one line', async (t) => {
+  const line = (...argv: string[]) => {
+    try {
+      parse('--name', 'x', ...argv)
+    } catch (error) {
+      return (error as { detail: string }).detail
+    }
+    return 'no error'
+  }
+  t.equal(line('--colour'), "Unknown option '--colour'; --help lists the flags")
+  t.equal(
+    line('--rate', '-1'),
+    'Option \'--rate\' argument is ambiguous: a value that starts with a dash needs "="; --help lists the flags',
+  )
+  for (const text of [line('--rate'), line('--dry=yes')]) t.match(text, /^.*flags$/)
+})
+
+t.test('a flag named like a property of every object is unknown', async (t) => {
+  t.throws(() => parse('--name', 'x', '--constructor', 'y'), {
+    code: 'BAD_ARGUMENT',
+    detail: /Unknown option '--constructor'/,
+  })
+})
+
+t.test('what follows -- is no flag', async (t) => {
+  t.same(parse('--name', 'x', '--', '--steps').positionals, ['--steps'])
+})
