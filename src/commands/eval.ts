@@ -153,7 +153,7 @@ async function steering(values: Values): Promise<void> {
     const report = await evaluateSteering({
       model: name,
       apm: values.apm ?? null,
-      generate: async (request, signal) => (await sampleReply(engine, text, request, signal)).text,
+      generate: (request, signal) => sampleReply(engine, text, request, signal),
       judges,
       prompts,
       attributes,

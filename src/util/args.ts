@@ -64,6 +64,15 @@ function convert(name: string, spec: FlagSpec, raw: string | boolean): string | 
   return raw
 }
 
+/** What Node's parser complains of, without the advice below it. */
+function firstSentence(cause: unknown): string {
+  const text = cause instanceof Error ? cause.message : String(cause)
+  const sentence = text.split(/\.\s|\.$/)[0]!
+  return sentence.endsWith('is ambiguous')
+    ? `${sentence}: a value that starts with a dash needs "="`
+    : sentence
+}
+
 function splitArgs(argv: readonly string[], specs: FlagSpecs) {
   const options = Object.fromEntries(
     Object.entries(specs).map(([name, { type, multiple }]) => [
@@ -82,8 +91,7 @@ function splitArgs(argv: readonly string[], specs: FlagSpecs) {
       strict: true,
     })
   } catch (cause) {
-    const message = cause instanceof Error ? cause.message.split('. ')[0]! : String(cause)
-    return fail('BAD_ARGUMENT', `${message}; --help lists the flags`, { cause })
+    return fail('BAD_ARGUMENT', `${firstSentence(cause)}; --help lists the flags`, { cause })
   }
 }
 

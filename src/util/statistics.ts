@@ -3,12 +3,17 @@ import { createRandom } from './random.ts'
 
 export const mean = (x: readonly number[]): number => x.reduce((sum, v) => sum + v, 0) / x.length
 
-/** Population variance. */
+/** Of the population. Equal values give 0 exactly, where rounding of the mean would leave a trace. */
 const variance = (x: readonly number[]): number => {
+  if (x.every((v) => v === x[0])) return x.length === 0 ? NaN : 0
   const m = mean(x)
   return mean(x.map((v) => (v - m) ** 2))
 }
 
+/** Undefined, not infinite, where there is no spread to divide by. */
+const ratio = (over: number, under: number): number => (under === 0 ? NaN : over / under)
+
+/** Standard deviation of the population. */
 export const sd = (x: readonly number[]): number => Math.sqrt(variance(x))
 
 export function covariance(x: readonly number[], y: readonly number[]): number {
@@ -17,7 +22,7 @@ export function covariance(x: readonly number[], y: readonly number[]): number {
 }
 
 export const pearson = (x: readonly number[], y: readonly number[]): number =>
-  covariance(x, y) / Math.sqrt(variance(x) * variance(y))
+  ratio(covariance(x, y), Math.sqrt(variance(x) * variance(y)))
 
 /** Ranks from 1; equal values share the mean of theirs. */
 export function ranks(x: readonly number[]): number[] {
@@ -46,15 +51,18 @@ export function kendallTauB(x: readonly number[], y: readonly number[]): number 
       untiedY += dy * dy
     }
   }
-  return agreement / Math.sqrt(untiedX * untiedY)
+  return ratio(agreement, Math.sqrt(untiedX * untiedY))
 }
 
 /** Slope of the least-squares line y ~ x. */
 export const olsSlope = (x: readonly number[], y: readonly number[]): number =>
-  covariance(x, y) / variance(x)
+  ratio(covariance(x, y), variance(x))
 
 export const meanAbsoluteError = (x: readonly number[], y: readonly number[]): number =>
   mean(x.map((v, i) => Math.abs(v - y[i]!)))
+
+export const rootMeanSquareError = (x: readonly number[], y: readonly number[]): number =>
+  Math.sqrt(mean(x.map((v, i) => (v - y[i]!) ** 2)))
 
 /** Cohen's κ with quadratic weights over the integer levels min … max (values are rounded). */
 export function quadraticKappa(
@@ -67,11 +75,12 @@ export function quadraticKappa(
   const observed = mean(a.map((v, i) => (v - b[i]!) ** 2))
   // Expected under independence: E(a − b)² = var a + var b + (mean a − mean b)².
   const expected = variance(a) + variance(b) + (mean(a) - mean(b)) ** 2
-  return 1 - observed / expected
+  return 1 - ratio(observed, expected)
 }
 
-/** The value below which a share of the sorted list lies, interpolated. */
+/** The value below which a share (0 … 1) of the sorted list lies, interpolated; NaN for no values. */
 export function percentile(x: readonly number[], share: number): number {
+  if (x.length === 0) return NaN
   const sorted = x.toSorted((a, b) => a - b)
   const at = share * (sorted.length - 1)
   const low = sorted[Math.floor(at)]!
@@ -84,23 +93,40 @@ export interface Interval {
   readonly high: number
 }
 
+export interface BootstrapOptions {
+  readonly seed: number
+  /** Resamples; 1000 leave 25 values beyond each end of a 95 % interval. */
+  readonly rounds?: number
+}
+
 /**
- * A statistic with its 95 % percentile-bootstrap interval, resampling whole clusters (the cells of
- * one prompt belong together). Efron & Tibshirani 1993, ch. 13.
+ * Several statistics with their 95 % percentile-bootstrap intervals. Whole clusters are resampled,
+ * because what was measured on one prompt belongs together; a single cluster has no interval.
+ * Rounds where a statistic is undefined do not count for it. Efron & Tibshirani 1993, ch. 13.
  */
-export function bootstrapInterval<T>(
-  clusters: readonly (readonly T[])[],
-  statistic: (sample: readonly T[]) => number,
-  options: { readonly seed: number; readonly rounds?: number },
-): Interval {
+export function bootstrapIntervals<T, K extends string | number>(
+  clusters: readonly T[],
+  statistics: (sample: readonly T[]) => Readonly<Record<K, number>>,
+  options: BootstrapOptions,
+): Record<K, Interval> {
   const random = createRandom(options.seed).fork('bootstrap')
-  const values: number[] = []
-  for (let round = 0; round < (options.rounds ?? 200); round++) {
-    const sample = clusters.flatMap(() => [...clusters[random.int(clusters.length)]!])
-    const value = statistic(sample)
-    if (Number.isFinite(value)) values.push(value)
+  const whole = Object.entries(statistics(clusters)) as [K, number][]
+  const found = new Map(whole.map(([key]) => [key, [] as number[]]))
+  const rounds = clusters.length < 2 ? 0 : (options.rounds ?? 1000)
+  for (let round = 0; round < rounds; round++) {
+    const sample = clusters.map(() => clusters[random.int(clusters.length)]!)
+    for (const [key, value] of Object.entries(statistics(sample)) as [K, number][])
+      if (Number.isFinite(value)) found.get(key)!.push(value)
   }
-  const value = statistic(clusters.flat())
-  if (values.length === 0) return { value, low: NaN, high: NaN }
-  return { value, low: percentile(values, 0.025), high: percentile(values, 0.975) }
+  const interval = ([key, value]: [K, number]): [K, Interval] => [
+    key,
+    { value, ...centralRange(found.get(key)!) },
+  ]
+  return Object.fromEntries(whole.map(interval)) as Record<K, Interval>
+}
+
+/** Where the middle 95 % of the values lie; NaN without values. */
+export function centralRange(values: readonly number[]): { low: number; high: number } {
+  if (values.length === 0) return { low: NaN, high: NaN }
+  return { low: percentile(values, 0.025), high: percentile(values, 0.975) }
 }

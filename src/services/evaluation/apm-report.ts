@@ -1,5 +1,6 @@
 /** How well an attribute model predicts ratings, and how well the raters' noise allows. */
 import type { AttributeSet } from '../../../schemas/attributes.ts'
+import { fail } from '../../errors.ts'
 import { createRandom } from '../../util/random.ts'
 import {
   mean,
@@ -8,6 +9,7 @@ import {
   quadraticKappa,
   spearman,
 } from '../../util/statistics.ts'
+import { finite } from './measured.ts'
 
 /** One rated reply: values by attribute, absent where not rated. */
 export interface RatedReply {
@@ -18,44 +20,63 @@ export interface RatedReply {
   readonly truth?: Readonly<Record<string, number>>
 }
 
+/** Null where a figure is undefined, as for predictions that are all equal. */
 export interface ApmFigures {
   readonly count: number
-  readonly pearson: number
-  readonly spearman: number
-  readonly mae: number
-  readonly kappa: number
+  readonly pearson: number | null
+  readonly spearman: number | null
+  readonly mae: number | null
+  readonly kappa: number | null
   /** Pearson that perfect predictions would reach against these raters; null where unknown. */
   readonly ceiling: number | null
   /** pearson / ceiling */
   readonly ofCeiling: number | null
 }
 
-/** Reliability of rater means from random halves, stepped up by Spearman–Brown, as a correlation with the truth: √r. */
-function splitHalfCeiling(replies: readonly RatedReply[], name: string): number | null {
-  const random = createRandom(1).fork(`split half ${name}`)
-  const halves = replies.flatMap(({ ratings }) => {
-    const values = random.shuffle([...(ratings?.[name] ?? [])])
-    if (values.length < 2) return []
-    const middle = Math.floor(values.length / 2)
-    return [[mean(values.slice(0, middle)), mean(values.slice(middle))] as const]
+const SPLITS = 20
+/** Fewer replies with two raters say nothing about agreement. */
+const PAIRS_AT_LEAST = 10
+
+/**
+ * √ of the reliability of the raters' means: the correlation of one random rater with another,
+ * averaged over draws, stepped up to the mean number of raters by Spearman–Brown.
+ */
+function agreementCeiling(replies: readonly RatedReply[], name: string): number | null {
+  const rated = replies.map(({ ratings }) => ratings?.[name] ?? [])
+  const several = rated.filter((values) => values.length >= 2)
+  if (several.length < PAIRS_AT_LEAST) return null
+  const random = createRandom(1).fork(`raters of ${name}`)
+  const draws = Array.from({ length: SPLITS }, () => {
+    const pairs = several.map((values) => random.shuffle([...values]))
+    return pearson(
+      pairs.map(([one]) => one!),
+      pairs.map(([, other]) => other!),
+    )
   })
-  if (halves.length < 10) return null
-  const r = pearson(
-    halves.map(([a]) => a),
-    halves.map(([, b]) => b),
-  )
-  return Math.sqrt((2 * r) / (1 + r))
+  const single = mean(draws)
+  const raters = mean(rated.filter((values) => values.length > 0).map(({ length }) => length))
+  return finite(Math.sqrt((raters * single) / (1 + (raters - 1) * single)))
 }
 
 function ceilingOf(replies: readonly RatedReply[], name: string): number | null {
-  if (!replies.every(({ truth }) => truth?.[name] !== undefined))
-    return splitHalfCeiling(replies, name)
-  return pearson(
-    replies.map(({ truth }) => truth![name]!),
-    replies.map(({ rated }) => rated[name]!),
+  if (replies.some(({ truth }) => truth?.[name] === undefined))
+    return agreementCeiling(replies, name)
+  return finite(
+    pearson(
+      replies.map(({ truth }) => truth![name]!),
+      replies.map(({ rated }) => rated[name]!),
+    ),
   )
 }
 
+function predictionOf({ predicted }: RatedReply, name: string): number {
+  return (
+    predicted[name] ??
+    fail('BAD_ARGUMENT', `the attribute model predicts no "${name}"`, { param: 'apm' })
+  )
+}
+
+/** Replies without a rating of an attribute do not count for it. */
 export function evaluateApm(
   replies: readonly RatedReply[],
   attributes: AttributeSet,
@@ -63,18 +84,18 @@ export function evaluateApm(
   return Object.fromEntries(
     attributes.map(({ name, min, max }) => {
       const known = replies.filter(({ rated }) => rated[name] !== undefined)
-      const predicted = known.map((reply) => reply.predicted[name]!)
+      const predicted = known.map((reply) => predictionOf(reply, name))
       const rated = known.map((reply) => reply.rated[name]!)
-      const correlation = pearson(predicted, rated)
+      const correlation = finite(pearson(predicted, rated))
       const ceiling = ceilingOf(known, name)
       const figures: ApmFigures = {
         count: known.length,
         pearson: correlation,
-        spearman: spearman(predicted, rated),
-        mae: meanAbsoluteError(predicted, rated),
-        kappa: quadraticKappa(predicted, rated, { min, max }),
+        spearman: finite(spearman(predicted, rated)),
+        mae: finite(meanAbsoluteError(predicted, rated)),
+        kappa: finite(quadraticKappa(predicted, rated, { min, max })),
         ceiling,
-        ofCeiling: ceiling === null ? null : correlation / ceiling,
+        ofCeiling: correlation === null || ceiling === null ? null : finite(correlation / ceiling),
       }
       return [name, figures]
     }),

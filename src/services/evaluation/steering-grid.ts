@@ -17,7 +17,7 @@ export interface GridOptions {
   readonly prompts: number
   readonly attributes: AttributeSet
   readonly levels: readonly number[]
-  /** Values of the attributes that are not varied. */
+  /** The attributes that are not varied: drawn from the levels, or at their defaults. */
   readonly others: 'random' | 'default'
   readonly seed: number
 }
@@ -29,7 +29,7 @@ export function steeringGrid({ prompts, attributes, levels, others, seed }: Grid
       const random = createRandom(seed).fork(`${prompt} ${attribute.name}`)
       const fixed = attributes.map((spec) => [
         spec.name,
-        others === 'default' ? spec.default : spec.min + random.int(spec.max - spec.min + 1),
+        others === 'default' ? spec.default : random.pick(levels),
       ])
       for (const level of levels) {
         const requested = { ...Object.fromEntries(fixed), [attribute.name]: level }
@@ -40,9 +40,17 @@ export function steeringGrid({ prompts, attributes, levels, others, seed }: Grid
   return cells
 }
 
-/** The request in words, for a model that is only prompted: appended to the last user message. */
-export function askInWords(messages: readonly Message[], requested: Cell['requested']): Message[] {
-  const wishes = Object.entries(requested).map(([name, value]) => `${name} ${value} of 4`)
+/** The values of a cell in the order of the attributes, as one key. */
+export const combinationKey = (cell: Cell, attributes: AttributeSet): string =>
+  attributes.map(({ name }) => cell.requested[name]).join()
+
+/** The request in words, for a model that is only prompted: appended to the last message. */
+export function askInWords(
+  messages: readonly Message[],
+  requested: Cell['requested'],
+  attributes: AttributeSet,
+): Message[] {
+  const wishes = attributes.map(({ name, max }) => `${name} ${requested[name]} of ${max}`)
   return messages.map((message, i) =>
     i === messages.length - 1
       ? { ...message, content: `${message.content} (Answer with ${wishes.join(', ')}.)` }

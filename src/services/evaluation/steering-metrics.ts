@@ -1,155 +1,156 @@
 /**
- * Requested against achieved attribute values: correlations, slopes, range, monotonicity, leakage.
+ * Requested against achieved attribute values: correlations, slopes, range, monotonicity, baselines.
  * (Definitions: Chang et al. 2505.23816 for side effects, Tan et al. 2407.12404 for anti-steerable
- * inputs; the disentanglement index is the diagonal's share of each row of the leakage matrix.)
+ * inputs.) The unit of every interval is the prompt. The leakage stands in leakage.ts.
  */
 import type { AttributeSet } from '../../../schemas/attributes.ts'
-import type {
-  AttributeFigures,
-  FigureWithInterval,
-  JudgeReport,
-} from '../../../schemas/steering-report.ts'
+import type { AttributeFigures, JudgeReport } from '../../../schemas/steering-report.ts'
 import { createRandom } from '../../util/random.ts'
 import {
-  bootstrapInterval,
+  bootstrapIntervals,
+  centralRange,
   kendallTauB,
   mean,
   meanAbsoluteError,
   olsSlope,
   pearson,
   spearman,
+  type BootstrapOptions,
 } from '../../util/statistics.ts'
-import type { Cell } from './steering-grid.ts'
+import { leakageFigures } from './leakage.ts'
+import { figure, finite, type Measured } from './measured.ts'
+import { combinationKey } from './steering-grid.ts'
 
-/** A cell and what one judge measured in its reply, by attribute. */
-export interface Measured {
-  readonly cell: Cell
-  readonly achieved: Readonly<Record<string, number>>
+export interface MetricsOptions extends BootstrapOptions {
+  readonly attributes: AttributeSet
+  readonly levels: readonly number[]
+  /** Keys of the combinations that training held. */
+  readonly seen?: ReadonlySet<string>
 }
 
-interface Point {
-  readonly requested: number
-  readonly achieved: number
+/** The replies to one prompt while one attribute was varied, paired by index. */
+interface Cluster {
+  readonly requested: readonly number[]
+  readonly achieved: readonly number[]
 }
 
-const finite = (value: number): number | null => (Number.isFinite(value) ? value : null)
-const requestedOf = (points: readonly Point[]) => points.map(({ requested }) => requested)
-const achievedOf = (points: readonly Point[]) => points.map(({ achieved }) => achieved)
+const PERMUTATIONS = 200
 
-/** Applies a statistic of two paired lists to points. */
-const paired =
-  (statistic: (x: number[], y: number[]) => number) =>
-  (points: readonly Point[]): number =>
-    statistic(requestedOf(points), achievedOf(points))
-
-function levelMeans(points: readonly Point[], levels: readonly number[]): number[] {
-  return levels.map((level) =>
-    mean(achievedOf(points.filter(({ requested }) => requested === level))),
-  )
+function clustersOf(measured: readonly Measured[], varied: number, name: string): Cluster[] {
+  const cells = measured.filter(({ cell }) => cell.varied === varied)
+  return [...Map.groupBy(cells, ({ cell }) => cell.prompt).values()].map((group) => ({
+    requested: group.map(({ cell }) => cell.level),
+    achieved: group.map(({ achieved }) => achieved[name]!),
+  }))
 }
 
-/** Points of one attribute, those of a prompt together. */
-function byPrompt(measured: readonly Measured[], varied: number, name: string): Point[][] {
-  const clusters = new Map<number, Point[]>()
-  for (const { cell, achieved } of measured) {
-    if (cell.varied !== varied) continue
-    const point = { requested: cell.level, achieved: achieved[name]! }
-    clusters.set(cell.prompt, [...(clusters.get(cell.prompt) ?? []), point])
-  }
-  return [...clusters.values()]
+const joined = (clusters: readonly Cluster[]): Cluster => ({
+  requested: clusters.flatMap(({ requested }) => requested),
+  achieved: clusters.flatMap(({ achieved }) => achieved),
+})
+
+function levelMeans({ requested, achieved }: Cluster, levels: readonly number[]): number[] {
+  return levels.map((level) => mean(achieved.filter((_, i) => requested[i] === level)))
 }
 
-function attributeFigures(
-  clusters: Point[][],
-  levels: readonly number[],
-  seed: number,
-): AttributeFigures {
-  const interval = (statistic: (points: readonly Point[]) => number): FigureWithInterval => {
-    const { value, low, high } = bootstrapInterval(clusters, statistic, { seed })
-    return { value: finite(value), low: finite(low), high: finite(high) }
-  }
-  const points = clusters.flat()
-  const means = levelMeans(points, levels)
-  const steps = means.slice(1).map((value, i) => value >= means[i]! - 1e-9)
-  const share = (test: (cluster: Point[]) => boolean) =>
-    clusters.filter(test).length / clusters.length
-  const off = points.map(({ requested, achieved }) => Math.abs(Math.round(achieved) - requested))
+/** Share of the values that pass. */
+const share = <T>(values: readonly T[], test: (value: T) => boolean): number =>
+  values.filter(test).length / values.length
+
+function pointFigures(clusters: readonly Cluster[], levels: readonly number[]) {
+  const all = joined(clusters)
+  const { requested, achieved } = all
+  const means = levelMeans(all, levels)
+  const steps = means.slice(1).map((value, i) => value - means[i]!)
+  const distance = achieved.map((value, i) => Math.abs(Math.round(value) - requested[i]!))
   return {
-    spearman: interval(paired(spearman)),
-    pearson: interval(paired(pearson)),
-    slope: interval(paired(olsSlope)),
-    dynamicRange: interval((sample) => {
-      const ends = levelMeans(sample, [levels[0]!, levels.at(-1)!])
-      return ends[1]! - ends[0]!
-    }),
-    mae: interval(paired(meanAbsoluteError)),
-    exact: off.filter((d) => d === 0).length / off.length,
-    withinOne: off.filter((d) => d <= 1).length / off.length,
-    monotonicity: steps.filter(Boolean).length / steps.length,
-    risingPrompts: share((cluster) => paired(kendallTauB)(cluster) > 0),
-    antiSteerable: share((cluster) => paired(olsSlope)(cluster) < 0),
-    levels: levels.map((level) => {
-      const at = (sample: readonly Point[]) => levelMeans(sample, [level])[0]!
-      return { level, achieved: interval(at) }
-    }),
+    spearman: spearman(requested, achieved),
+    pearson: pearson(requested, achieved),
+    slope: olsSlope(requested, achieved),
+    dynamicRange: means.at(-1)! - means[0]!,
+    mae: meanAbsoluteError(requested, achieved),
+    exact: share(distance, (d) => d === 0),
+    withinOne: share(distance, (d) => d <= 1),
+    // Equal means may differ in the last bits.
+    monotonicity: share(steps, (step) => step >= -1e-9),
+    risingPrompts: share(clusters, (c) => kendallTauB(c.requested, c.achieved) > 0),
+    antiSteerable: share(clusters, (c) => olsSlope(c.requested, c.achieved) < -1e-9),
   }
 }
 
-/** L[i][j]: slope of achieved j on the requested level of i, over the cells that vary i. */
-function leakageMatrix(measured: readonly Measured[], attributes: AttributeSet): number[][] {
-  return attributes.map((_, varied) => {
-    const cells = measured.filter(({ cell }) => cell.varied === varied)
-    const requested = cells.map(({ cell }) => cell.level)
-    return attributes.map(({ name }) =>
-      olsSlope(
-        requested,
-        cells.map(({ achieved }) => achieved[name]!),
-      ),
-    )
-  })
-}
-
-function disentanglementIndex(leakage: readonly (readonly number[])[]): number {
-  return mean(
-    leakage.map(
-      (row, i) => Math.abs(row[i]!) / row.reduce((sum, slope) => sum + Math.abs(slope), 0),
-    ),
+function attributeFigures(clusters: readonly Cluster[], options: MetricsOptions): AttributeFigures {
+  const { levels } = options
+  const found = bootstrapIntervals(clusters, (sample) => pointFigures(sample, levels), options)
+  const means = bootstrapIntervals(
+    clusters,
+    (sample) => levelMeans(joined(sample), levels) as Readonly<Record<number, number>>,
+    options,
   )
+  return {
+    spearman: figure(found.spearman),
+    pearson: figure(found.pearson),
+    slope: figure(found.slope),
+    dynamicRange: figure(found.dynamicRange),
+    mae: figure(found.mae),
+    exact: figure(found.exact),
+    withinOne: figure(found.withinOne),
+    monotonicity: figure(found.monotonicity),
+    risingPrompts: figure(found.risingPrompts),
+    antiSteerable: figure(found.antiSteerable),
+    levels: levels.map((level, i) => ({ level, achieved: figure(means[i]!) })),
+  }
 }
 
-/** Spearman after a seeded permutation of the requests against the replies: about 0 for a fair judge. */
-function shuffledSpearman(clusters: Point[][], seed: number): number {
-  const points = clusters.flat()
-  const requested = createRandom(seed).fork('shuffle').shuffle(requestedOf(points))
-  return spearman(requested, achievedOf(points))
+/** Spearman where the requests are permuted against the replies: what a judge finds by chance. */
+function shuffledSpearman(clusters: readonly Cluster[], { seed }: MetricsOptions) {
+  const { requested, achieved } = joined(clusters)
+  const random = createRandom(seed).fork('shuffle')
+  const values = Array.from({ length: PERMUTATIONS }, () =>
+    spearman(random.shuffle([...requested]), achieved),
+  )
+  return figure({ value: mean(values), ...centralRange(values) })
+}
+
+function promptOnlyFigures(clusters: readonly Cluster[], options: MetricsOptions) {
+  const { spearman, dynamicRange } = attributeFigures(clusters, options)
+  return { spearman, dynamicRange }
+}
+
+/** The error over all attributes of the replies to seen and to unseen combinations. */
+function feasibility(
+  measured: readonly Measured[],
+  { attributes, seen }: MetricsOptions,
+): JudgeReport['feasibility'] {
+  if (!seen) return null
+  const errorOf = (of: readonly Measured[]) => {
+    const errors = of.flatMap(({ cell, achieved }) =>
+      attributes.map(({ name }) => Math.abs(achieved[name]! - cell.requested[name]!)),
+    )
+    return { replies: of.length, mae: finite(mean(errors)) }
+  }
+  const isSeen = ({ cell }: Measured) => seen.has(combinationKey(cell, attributes))
+  return {
+    seen: errorOf(measured.filter(isSeen)),
+    unseen: errorOf(measured.filter((m) => !isSeen(m))),
+  }
 }
 
 export function judgeReport(
   measured: readonly Measured[],
   promptOnly: readonly Measured[] | null,
-  options: {
-    readonly attributes: AttributeSet
-    readonly levels: readonly number[]
-    readonly seed: number
-  },
+  options: MetricsOptions,
 ): JudgeReport {
-  const { attributes, levels, seed } = options
-  const leakage = leakageMatrix(measured, attributes)
-  const each = <T>(make: (name: string, varied: number) => T): Record<string, T> =>
-    Object.fromEntries(attributes.map(({ name }, varied) => [name, make(name, varied)]))
-  const clusters = (source: readonly Measured[], varied: number, name: string) =>
-    byPrompt(source, varied, name)
+  const each = <T>(of: readonly Measured[], make: (clusters: Cluster[]) => T): Record<string, T> =>
+    Object.fromEntries(
+      options.attributes.map(({ name }, varied) => [name, make(clustersOf(of, varied, name))]),
+    )
   return {
-    attributes: each((name, varied) =>
-      attributeFigures(clusters(measured, varied, name), levels, seed),
-    ),
-    leakage: leakage.map((row) => row.map(finite)),
-    disentanglement: finite(disentanglementIndex(leakage)),
-    shuffled: each((name, varied) =>
-      finite(shuffledSpearman(clusters(measured, varied, name), seed)),
-    ),
-    promptOnly:
-      promptOnly &&
-      each((name, varied) => finite(paired(spearman)(clusters(promptOnly, varied, name).flat()))),
+    attributes: each(measured, (clusters) => attributeFigures(clusters, options)),
+    ...leakageFigures(measured, options),
+    baselines: {
+      shuffled: each(measured, (clusters) => shuffledSpearman(clusters, options)),
+      promptOnly: promptOnly && each(promptOnly, (c) => promptOnlyFigures(c, options)),
+    },
+    feasibility: feasibility(measured, options),
   }
 }
