@@ -12,7 +12,10 @@ export interface Labeller {
 }
 
 /** Scores by name, clamped to each attribute's range, to three decimals. */
-export const attributeValues = (attributes: AttributeSet, scores: Float32Array): Record<string, number> =>
+export const attributeValues = (
+  attributes: AttributeSet,
+  scores: Float32Array,
+): Record<string, number> =>
   Object.fromEntries(
     attributes.map(({ name, min, max }, a) => {
       const value = Math.min(max, Math.max(min, scores[a]!))
@@ -40,4 +43,3 @@ export async function labelRecords(
   })
   return labelled
 }
-

@@ -98,7 +98,7 @@ t.test(
   },
 )
 
-t.test('a thousand lives leave no memory behind', async (t) => {
+t.test('two thousand lives leave no memory behind', async (t) => {
   const model = addOneModel()
   const cycle = async () => {
     const session = await Session.create({ model, intraOpThreads: 1 })
@@ -114,12 +114,13 @@ t.test('a thousand lives leave no memory behind', async (t) => {
     }
     session.dispose()
   }
-  for (let i = 0; i < 200; i++) await cycle()
+  for (let i = 0; i < 400; i++) await cycle()
   const before = process.memoryUsage().rss
-  for (let i = 0; i < 800; i++) await cycle()
+  for (let i = 0; i < 2000; i++) await cycle()
   const grown = (process.memoryUsage().rss - before) / 2 ** 20
-  // a leaked session is more than 100 kB, so that 800 would be 80 MB and more
-  t.ok(grown < 40, `grew ${grown.toFixed(1)} MiB`)
+  // A leaked session is more than 100 kB, so that 2,000 would be 200 MB and more; the rest is
+  // garbage that has not been collected yet (50 MiB were seen beside other tests).
+  t.ok(grown < 120, `grew ${grown.toFixed(1)} MiB`)
 })
 
 const library = new URL('../../src/ort/index.ts', import.meta.url).href
