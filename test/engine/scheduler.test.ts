@@ -16,14 +16,12 @@ const tick = (): Promise<void> => new Promise((resolve) => setImmediate(resolve)
 
 /** A gate that steps wait at: `open()` lets one step through. */
 function createGate(): { wait: () => Promise<void>; open: () => Promise<void> } {
-  let release: (() => void) | null = null
+  const waiting: (() => void)[] = []
   return {
-    wait: () => new Promise((resolve) => (release = resolve)),
+    wait: () => new Promise((resolve) => void waiting.push(resolve)),
     async open() {
-      while (!release) await tick()
-      const pass = release
-      release = null
-      pass()
+      while (waiting.length === 0) await tick()
+      waiting.shift()!()
       await tick()
     },
   }
