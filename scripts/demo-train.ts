@@ -2,7 +2,7 @@
  * Makes the bundled model from nothing: corpus, tokenizer, pretraining, attribute model, labels,
  * attribute-conditioned fine-tuning, bootstrapping, reports. Finished stages are skipped and a
  * stopped training goes on, so it may be interrupted at any time.
- *   node scripts/demo-train.ts [--quick] [--home DIR] [--publish]
+ *   node scripts/demo-train.ts [--quick] [--home DIR] [--publish] [--threads N]
  * `--quick` runs the same stages small, in a few minutes, and checks that losses fall and that the
  * sliders work better than chance. `--publish` copies the result into models/.
  */
@@ -37,11 +37,11 @@ interface Scale {
 }
 
 const full: Scale = {
-  rated: 6000,
-  unrated: 24_000,
+  rated: 14_000,
+  unrated: 40_000,
   pretrain: { steps: 1200, lr: 3e-3 },
-  apm: { epochs: 3, lr: 1e-3 },
-  sft: { epochs: 1, lr: 1.5e-3 },
+  apm: { epochs: 4, lr: 1e-3 },
+  sft: { epochs: 3, lr: 1.5e-3 },
   bootstrap: { samples: 2000, mix: 4000, lr: 4e-4 },
   config: {},
   prompts: 100,
@@ -71,6 +71,7 @@ const { values } = parseArgs({
     quick: { type: 'boolean', default: false },
     home: { type: 'string' },
     publish: { type: 'boolean', default: false },
+    threads: { type: 'string', default: '0' },
   },
 })
 const scale = values.quick ? quick : full
@@ -106,7 +107,11 @@ function stage(made: string, run: () => void): void {
 
 const model = (name: string) => join(home, 'models', name)
 const dataset = (name: string) => join(home, 'datasets', name)
-const common = ['--seed', 1, '--resume', '--warmup-steps', 30, '--weight-decay', 0.1] as const
+const threads = ['--threads', values.threads] as const
+const common = [
+  ...['--seed', 1, '--resume', '--warmup-steps', 30, '--weight-decay', 0.1],
+  ...threads,
+] as const
 const logOf = (name: string) => ['--log-jsonl', join(reports, `${name}.jsonl`)] as const
 
 mkdirSync(reports, { recursive: true })
@@ -182,7 +187,16 @@ stage(model('village-apm'), () =>
 )
 for (const name of ['rated', 'unrated']) {
   stage(dataset(`${name}-labelled`), () =>
-    steerlm('label', '--data', name, '--apm', 'village-apm', '--name', `${name}-labelled`),
+    steerlm(
+      'label',
+      '--data',
+      name,
+      '--apm',
+      'village-apm',
+      '--name',
+      `${name}-labelled`,
+      ...threads,
+    ),
   )
 }
 const joined = join(home, 'joined.ndjson')

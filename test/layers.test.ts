@@ -19,6 +19,7 @@ const ranks: Readonly<Record<string, number>> = {
   'src/arch': 3,
   'src/autodiff': 3,
   'src/ort': 4,
+  'src/database': 4,
   'src/training': 5,
   'src/engine': 5,
   'src/registry': 5,

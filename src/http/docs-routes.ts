@@ -19,7 +19,7 @@ function renderDocs(document: ReturnType<typeof buildOpenApi>): string {
   const rows = operations.map(({ method, path, summary, body, response, events }) => {
     const links = [
       body && `takes ${link(body)}`,
-      `gives ${link(response)}`,
+      response && `gives ${link(response)}`,
       events && `streams ${link(events)}`,
     ]
     return `<tr><td><code>${method.toUpperCase()}</code></td><td><code>${escapeHtml(path)}</code></td><td>${escapeHtml(summary)}<br><small>${links.filter(Boolean).join(' · ')}</small></td></tr>`

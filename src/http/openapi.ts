@@ -1,124 +1,16 @@
 /**
- * The OpenAPI 3.1 document, made from the zod schemas and the table of operations below. `openapi.yaml` is this
- * document on disk; `schemas/openapi.d.ts` comes from it.
+ * The OpenAPI 3.1 document, made from the zod schemas and the tables of operations in `operations/`. `openapi.yaml` is
+ * this document on disk; `schemas/openapi.d.ts` comes from it.
  */
 import { z } from 'zod'
-import { AttributeList, PredictRequest, PredictResponse } from '../../schemas/attributes-api.ts'
-import { AttributeSpec } from '../../schemas/attributes.ts'
-import {
-  ChatCompletion,
-  ChatCompletionChunk,
-  ChatCompletionRequest,
-  ChatLogprobs,
-} from '../../schemas/chat.ts'
-import {
-  ErrorResponse,
-  InputMessage,
-  SteeringOptions,
-  SteeringReport,
-  Usage,
-} from '../../schemas/common.ts'
-import {
-  Completion,
-  CompletionChunk,
-  CompletionLogprobs,
-  CompletionRequest,
-} from '../../schemas/completions.ts'
-import { Health, Model, ModelList, Readiness } from '../../schemas/models.ts'
-import { ClientMessage, ServerMessage } from '../../schemas/stream.ts'
+import { generationOperations, generationSchemas } from './operations/generation.ts'
+import type { Operation } from './operations/operation.ts'
 
-export const namedSchemas = {
-  AttributeList,
-  AttributeSpec,
-  ChatCompletion,
-  ChatCompletionChunk,
-  ChatCompletionRequest,
-  ChatLogprobs,
-  ClientMessage,
-  Completion,
-  CompletionChunk,
-  CompletionLogprobs,
-  CompletionRequest,
-  ErrorResponse,
-  Health,
-  InputMessage,
-  Model,
-  ModelList,
-  PredictRequest,
-  PredictResponse,
-  Readiness,
-  ServerMessage,
-  SteeringOptions,
-  SteeringReport,
-  Usage,
-} as const
+export const namedSchemas = { ...generationSchemas } as const
 
 type SchemaName = keyof typeof namedSchemas
 
-interface Operation {
-  method: 'get' | 'post'
-  path: string
-  summary: string
-  body?: SchemaName
-  response: SchemaName
-  /** The frames of the same answer as server-sent events. */
-  events?: SchemaName
-  parameters?: { name: string; in: 'path' | 'query'; description: string }[]
-  /** Error statuses beside 400 and 500. */
-  errors?: number[]
-}
-
-const modelErrors = [404, 413, 415, 429, 503]
-
-export const operations: readonly Operation[] = [
-  {
-    method: 'post',
-    path: '/v1/chat/completions',
-    summary: 'Write the next reply of a conversation, steered by attribute values',
-    body: 'ChatCompletionRequest',
-    response: 'ChatCompletion',
-    events: 'ChatCompletionChunk',
-    errors: modelErrors,
-  },
-  {
-    method: 'post',
-    path: '/v1/completions',
-    summary: 'Continue a text or token ids, or score them',
-    body: 'CompletionRequest',
-    response: 'Completion',
-    events: 'CompletionChunk',
-    errors: modelErrors,
-  },
-  { method: 'get', path: '/v1/models', summary: 'The served models', response: 'ModelList' },
-  {
-    method: 'get',
-    path: '/v1/models/{id}',
-    summary: 'One served model',
-    response: 'Model',
-    parameters: [{ name: 'id', in: 'path', description: 'The name of the model' }],
-    errors: [404],
-  },
-  {
-    method: 'get',
-    path: '/v1/attributes',
-    summary: 'The attributes of a model: names, descriptions, levels, defaults',
-    response: 'AttributeList',
-    parameters: [
-      { name: 'model', in: 'query', description: 'The first language model unless given' },
-    ],
-    errors: [404],
-  },
-  {
-    method: 'post',
-    path: '/v1/attributes/predict',
-    summary: 'Measure the attributes of replies with an attribute model',
-    body: 'PredictRequest',
-    response: 'PredictResponse',
-    errors: modelErrors,
-  },
-  { method: 'get', path: '/health', summary: 'The server answers', response: 'Health' },
-  { method: 'get', path: '/ready', summary: 'Every model can answer', response: 'Readiness' },
-]
+export const operations: readonly Operation<SchemaName>[] = [...generationOperations]
 
 /** The whole document as plain JSON. */
 export function buildOpenApi() {
@@ -142,12 +34,15 @@ export function buildOpenApi() {
 
 const reference = (name: SchemaName) => ({ $ref: `#/components/schemas/${name}` })
 
-function describeOperation(operation: Operation) {
-  const { body, response, events, parameters, errors = [] } = operation
+function describeOperation(operation: Operation<SchemaName>) {
+  const { body, rawBody, response, events, parameters, errors = [], rawResponse = [] } = operation
   const content = {
-    'application/json': { schema: reference(response) },
+    ...(response && { 'application/json': { schema: reference(response) } }),
     ...(events && { 'text/event-stream': { schema: reference(events) } }),
+    ...Object.fromEntries(rawResponse.map((type) => [type, { schema: { type: 'string' } }])),
   }
+  const hasContent = Object.keys(content).length > 0
+  const success = String(operation.status ?? (hasContent ? 200 : 204))
   const error = (status: number) => [
     String(status),
     {
@@ -165,11 +60,22 @@ function describeOperation(operation: Operation) {
         schema: { type: 'string' },
       })),
     }),
-    ...(body && {
-      requestBody: { required: true, content: { 'application/json': { schema: reference(body) } } },
+    ...((body ?? rawBody) && {
+      requestBody: {
+        required: true,
+        content: {
+          ...(body && { 'application/json': { schema: reference(body) } }),
+          ...Object.fromEntries(
+            Object.entries(rawBody ?? {}).map(([type, description]) => [
+              type,
+              { schema: { type: 'string', format: 'binary', description } },
+            ]),
+          ),
+        },
+      },
     }),
     responses: {
-      '200': { description: operation.summary, content },
+      [success]: { description: operation.summary, ...(hasContent && { content }) },
       ...(operation.path === '/ready' && {
         '503': { description: 'A model is starting', content },
       }),
