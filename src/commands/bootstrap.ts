@@ -45,18 +45,24 @@ const flags = {
 
 type Values = FlagValues<typeof flags>
 
-/** Combinations whose "higher is better" values are at the top and "lower" ones at the bottom. */
+/**
+ * The combinations nearest to the best that the attributes' directions allow: all of them at the top ("higher" at its
+ * maximum, "lower" at its minimum) where the data has such replies, else those with the least sum of distances in
+ * shares of the range (a weak attribute model may never predict the very top).
+ */
 export function highQuality(
   combinations: readonly { readonly values: readonly number[] }[],
   attributes: AttributeSet,
 ): number[][] {
-  const best = combinations.filter(({ values }) =>
-    attributes.every(({ direction, min, max }, a) => {
-      if (direction === 'neither') return true
-      return values[a] === (direction === 'higher' ? max : min)
-    }),
+  const distances = combinations.map(({ values }) =>
+    attributes.reduce((sum, { direction, min, max }, a) => {
+      if (direction === 'neither') return sum
+      const best = direction === 'higher' ? max : min
+      return sum + Math.abs(values[a]! - best) / (max - min)
+    }, 0),
   )
-  return best.map(({ values }) => [...values])
+  const nearest = Math.min(...distances)
+  return combinations.flatMap(({ values }, i) => (distances[i] === nearest ? [[...values]] : []))
 }
 
 interface Draw {
@@ -72,10 +78,7 @@ async function drawPrompts(
 ): Promise<Draw[]> {
   const best = highQuality(await seenCombinations(dataset, attributes), attributes)
   if (best.length === 0)
-    fail(
-      'BAD_RECORD',
-      `data set "${values.data}" has no reply of the highest quality to start from`,
-    )
+    fail('BAD_RECORD', `data set "${values.data}" has no reply with a value of every attribute`)
   const prompts: Message[][] = []
   for await (const { messages } of dataset.conversations()) {
     messages.forEach(({ role }, i) => {

@@ -58,6 +58,23 @@ t.test('the highest quality is the best level of every attribute that has one', 
   ])
 })
 
+t.test(
+  'where no reply is at the top, the nearest combinations stand for the highest quality',
+  async (t) => {
+    const combinations = [
+      [2, 0, 0, 0, 0],
+      [3, 1, 2, 2, 1],
+      [3, 1, 2, 2, 0],
+      [4, 0, 0, 0, 1],
+    ].map((levels) => ({ values: levels }))
+    t.same(highQuality(combinations, attributes), [
+      [3, 1, 2, 2, 0],
+      [4, 0, 0, 0, 1],
+    ])
+    t.same(highQuality([], attributes), [])
+  },
+)
+
 t.test('labelling gives every reply the attribute model’s values', async (t) => {
   const more = ['--attributes', 'village', '--max-steps', '2']
   await quietly(train, 'apm', '--data', 'rated', '--base', 'base', '--name', 'apm', ...more)
@@ -127,14 +144,14 @@ t.test('replies that the context cuts off are not trained on', async (t) => {
   error.restore()
 })
 
-t.test('data without a reply of the highest quality cannot start it', async (t) => {
+t.test('data without a fully labelled reply cannot start it', async (t) => {
   const poor = records.map(({ messages }) => ({
-    messages: [messages[0]!, { ...messages[1]!, attributes: values(1, 1, 1, 1, 3) }],
+    messages: [messages[0]!, { ...messages[1]!, attributes: { helpfulness: 4 } }],
   }))
   await tiny.conversations('poor', poor)
   const args = ['--data', 'poor', '--model', 'steered', '--apm', 'apm', '--name', 'y']
   await t.rejects(bootstrap([...args, '--home', tiny.home]), {
     code: 'BAD_RECORD',
-    detail: /"poor" has no reply of the highest quality/,
+    detail: /"poor" has no reply with a value of every attribute/,
   })
 })
