@@ -29,7 +29,7 @@ interface Scale {
   readonly unrated: number
   readonly pretrain: { readonly steps: number; readonly lr: number }
   readonly apm: { readonly epochs: number; readonly lr: number }
-  readonly sft: { readonly epochs: number; readonly lr: number }
+  readonly sft: { readonly steps: number; readonly lr: number }
   readonly bootstrap: { readonly samples: number; readonly mix: number; readonly lr: number }
   readonly config: Readonly<Record<string, number>>
   readonly prompts: number
@@ -41,7 +41,7 @@ const full: Scale = {
   unrated: 40_000,
   pretrain: { steps: 1200, lr: 3e-3 },
   apm: { epochs: 4, lr: 1e-3 },
-  sft: { epochs: 3, lr: 1.5e-3 },
+  sft: { steps: 5000, lr: 1.5e-3 },
   bootstrap: { samples: 2000, mix: 4000, lr: 4e-4 },
   config: {},
   prompts: 100,
@@ -53,7 +53,7 @@ const quick: Scale = {
   unrated: 4000,
   pretrain: { steps: 200, lr: 4e-3 },
   apm: { epochs: 4, lr: 2e-3 },
-  sft: { epochs: 2, lr: 4e-3 },
+  sft: { steps: 600, lr: 4e-3 },
   bootstrap: { samples: 60, mix: 600, lr: 1e-3 },
   config: {
     hidden_size: 128,
@@ -224,8 +224,8 @@ stage(model('village-sft'), () =>
     ...[
       '--name',
       'village-sft',
-      '--epochs',
-      scale.sft.epochs,
+      '--max-steps',
+      scale.sft.steps,
       '--lr',
       scale.sft.lr,
       '--dtype',
