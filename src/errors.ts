@@ -33,6 +33,11 @@ export const catalogue = {
   RUNTIME_ERROR: [500, 'server_error', 'ONNX Runtime reported an error'],
   ENGINE_CRASHED: [503, 'server_error', 'The engine process stopped and is being restarted'],
   ENGINE_STARTING: [503, 'server_error', 'The model is being loaded'],
+  JOB_NOT_FOUND: [404, 'invalid_request_error', 'No such job'],
+  JOB_STATE: [409, 'invalid_request_error', 'The state of the job does not allow that'],
+  JOB_DEPENDENCY: [409, 'invalid_request_error', 'A job that this one depends on did not succeed'],
+  JOB_MEMORY: [500, 'server_error', 'The job needs more memory than it may use'],
+  JOB_CRASHED: [500, 'server_error', 'The process of the job ended again and again'],
   CANCELLED: [499, 'server_error', 'The request was cancelled'],
   INTERNAL: [500, 'server_error', 'Something went wrong here'],
 } as const satisfies Record<string, readonly [status: number, type: string, title: string]>

@@ -17,6 +17,7 @@ import { apmTable, compareText, steeringText } from '../services/evaluation/repo
 import { helpText, parseFlags, type FlagValues } from '../util/args.ts'
 import { writeFileAtomic } from '../util/atomic-file.ts'
 import { createProgress } from '../util/progress.ts'
+import { createPausePoint } from '../util/work-host.ts'
 import { modelPlaces, openModelText, type OpenedModel } from './workplace.ts'
 import { sampleReply } from './sample-reply.ts'
 
@@ -149,11 +150,15 @@ async function steering(values: Values): Promise<void> {
   })
   const total = (prompts.length + values['prompt-only']) * attributes.length * levels.length
   const progress = createProgress({ label: 'steer', total, unit: 'replies' })
+  const pause = createPausePoint()
   try {
     const report = await evaluateSteering({
       model: name,
       apm: values.apm ?? null,
-      generate: (request, signal) => sampleReply(engine, text, request, signal),
+      async generate(request, signal) {
+        await pause()
+        return sampleReply(engine, text, request, signal)
+      },
       judges,
       prompts,
       attributes,

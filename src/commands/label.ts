@@ -7,6 +7,7 @@ import { createScorer } from '../engine/index.ts'
 import { fail } from '../errors.ts'
 import { helpText, parseFlags } from '../util/args.ts'
 import { createProgress } from '../util/progress.ts'
+import { createPausePoint } from '../util/work-host.ts'
 import { modelPlaces, openModelText } from './workplace.ts'
 
 const flags = {
@@ -38,9 +39,11 @@ export async function run(argv: string[]): Promise<number> {
   const scorer = await createScorer({ modelDir: dir, threads })
   const progress = createProgress({ label: 'label', total: dataset.manifest.rows, unit: 'rows' })
   async function* labelled(): AsyncGenerator<ConversationRecord> {
+    const pause = createPausePoint()
     let done = 0
     let chunk: ConversationRecord[] = []
     const flush = async () => {
+      await pause()
       const result = await labelRecords(chunk, { scorer, template, attributes })
       progress.update((done += chunk.length))
       chunk = []
