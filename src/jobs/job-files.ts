@@ -1,7 +1,7 @@
 /**
  * Which models and data sets a job reads and writes, and the files that its attempts leave in the data folder.
  */
-import { readdir, rename, rm, stat } from 'node:fs/promises'
+import { readFile, readdir, rename, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { JobTask } from '../../schemas/jobs.ts'
 
@@ -69,9 +69,14 @@ export const workFolders = (home: string, name: string): string[] =>
 export const trainingNames = (task: JobTask): readonly string[] =>
   task.kind === 'train' || task.kind === 'bootstrap' ? [task.spec.name] : []
 
-/** Removes checkpoints that a job keeps for later attempts. */
-export async function removeCheckpoints(home: string, task: JobTask): Promise<void> {
+/** Removes checkpoints that a job keeps for later attempts; those of another job of the same name stay. */
+export async function removeCheckpoints(
+  home: string,
+  task: JobTask & { readonly id: string },
+): Promise<void> {
   for (const name of trainingNames(task)) {
+    const owner = await readFile(ownerPath(home, name), 'utf8').catch(() => '')
+    if (owner !== task.id) continue
     for (const path of [...workFolders(home, name), ownerPath(home, name)])
       await rm(path, { recursive: true, force: true })
   }
