@@ -340,13 +340,16 @@ export class JobStore {
    * Lets a failed or cancelled job go on, and jobs that failed because of it wait for it again. `check` sees the active
    * jobs first. Fails JOB_STATE in another state.
    */
-  async retry(id: string, check: (active: readonly StoredJob[], job: StoredJob) => void) {
+  async retry(
+    id: string,
+    check: (active: readonly StoredJob[], job: StoredJob) => void | Promise<void>,
+  ): Promise<StoredJob> {
     await this.#transaction(async (tx) => {
       await tx.execute(sql`select pg_advisory_xact_lock(${namesLock})`)
       const job = await this.#lock(tx, id)
       if (job.status !== 'failed' && job.status !== 'cancelled')
         fail('JOB_STATE', `"${id}" is ${job.status}; only a failed or cancelled job is retried`)
-      check(await this.#active(tx), job)
+      await check(await this.#active(tx), job)
       await this.#reopen(tx, id)
       await this.#resolveWaiting(tx, id)
     })
