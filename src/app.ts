@@ -6,11 +6,15 @@ import websocket from '@fastify/websocket'
 import Fastify, { LogController, type FastifyInstance, type FastifyServerOptions } from 'fastify'
 import { chatRoutes } from './http/chat-routes.ts'
 import { completionRoutes } from './http/completion-routes.ts'
+import { datasetRoutes } from './http/dataset-routes.ts'
 import { docsRoutes } from './http/docs-routes.ts'
 import { installErrorHandlers } from './http/error-response.ts'
+import { fileRoutes } from './http/file-routes.ts'
 import { modelRoutes } from './http/model-routes.ts'
 import { streamSocket } from './http/stream-socket.ts'
 import { uiRoutes } from './http/ui-routes.ts'
+import type { Datasets } from './services/datasets.ts'
+import type { Files } from './services/files.ts'
 import { createGenerator, type Generator } from './services/generator.ts'
 import { createModels } from './services/models.ts'
 import type { ModelRuntime } from './services/runtime-types.ts'
@@ -20,7 +24,11 @@ export interface AppDeps {
   runtimes: readonly ModelRuntime[]
   /** Made over the runtimes unless given. */
   generator?: Generator
-  /** The largest body or socket message. */
+  datasets?: Datasets
+  files?: Files
+  /** An upload that sends nothing for so long is cut off. */
+  uploadIdleMs?: number
+  /** The largest body, uploads aside, or socket message. */
   bodyLimitBytes?: number
   logger?: FastifyServerOptions['logger']
 }
@@ -54,6 +62,9 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
   await app.register(completionRoutes(generator))
   await app.register(modelRoutes(models))
   await app.register(streamSocket(generator))
+  const uploads = deps.uploadIdleMs === undefined ? {} : { idleMs: deps.uploadIdleMs }
+  if (deps.datasets) await app.register(datasetRoutes(deps.datasets, uploads))
+  if (deps.files) await app.register(fileRoutes(deps.files, uploads))
   await app.register(docsRoutes())
   await app.register(uiRoutes())
   return app

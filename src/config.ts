@@ -25,6 +25,8 @@ const Config = z.strictObject({
   models: z.array(z.string().min(1)).default([]),
   /** The largest request body. */
   bodyLimitBytes: wholeNumber(1024, 1 << 30).default(4 * 1024 * 1024),
+  /** The most that one upload may hold, after gunzipping. */
+  maxUploadBytes: wholeNumber(1024, Number.MAX_SAFE_INTEGER).default(16 * 1024 ** 3),
   /** Replies that one model writes at the same time. */
   slots: wholeNumber(1, 256).default(8),
   /** Requests that may wait for a model. */
@@ -43,6 +45,7 @@ const variables = {
   device: 'STEERLM_DEVICE',
   models: 'STEERLM_MODELS',
   bodyLimitBytes: 'STEERLM_BODY_LIMIT_BYTES',
+  maxUploadBytes: 'STEERLM_MAX_UPLOAD_BYTES',
   slots: 'STEERLM_SLOTS',
   queueLimit: 'STEERLM_QUEUE_LIMIT',
   threads: 'STEERLM_THREADS',

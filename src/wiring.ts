@@ -4,7 +4,9 @@ import { fileURLToPath } from 'node:url'
 import type { FastifyInstance, FastifyServerOptions } from 'fastify'
 import { buildApp } from './app.ts'
 import type { Config } from './config.ts'
+import { createDatasets } from './services/datasets.ts'
 import { createEngineClient, type EngineClient } from './services/engine-client.ts'
+import { createFiles } from './services/files.ts'
 import { findModels } from './services/model-folders.ts'
 
 export interface Server {
@@ -49,8 +51,11 @@ export async function createServer(
     await Promise.all(engines.map((engine) => engine.dispose()))
   }
   try {
-    const { bodyLimitBytes } = config
-    const app = await buildApp({ runtimes: engines, bodyLimitBytes, logger })
+    const { bodyLimitBytes, home, maxUploadBytes } = config
+    const datasets = createDatasets({ home, maxUploadBytes })
+    const files = createFiles({ home, maxUploadBytes })
+    await Promise.all([datasets.sweep(), files.sweep()])
+    const app = await buildApp({ runtimes: engines, datasets, files, bodyLimitBytes, logger })
     return {
       app,
       models: engines.map((engine) => engine.info.id),

@@ -5,6 +5,8 @@ import type { components } from '../schemas/openapi.d.ts'
 import { generateTypes, generateYaml, typesFile, yamlFile } from '../scripts/generate-openapi.ts'
 import { buildApp } from '../src/app.ts'
 import { buildOpenApi, type namedSchemas, operations } from '../src/http/openapi.ts'
+import { createDatasets } from '../src/services/datasets.ts'
+import { createFiles } from '../src/services/files.ts'
 import { fakeLanguageModel } from './services/fake-runtime.ts'
 
 /** Each may stand where the other is wanted. */
@@ -25,13 +27,23 @@ const same: { [K in keyof Named | keyof Api]: Same<z.input<Named[K]>, Api[K]> } 
   CompletionChunk: true,
   CompletionLogprobs: true,
   CompletionRequest: true,
+  Dataset: true,
+  DatasetDeleted: true,
+  DatasetList: true,
+  DatasetRows: true,
+  DatasetStatistics: true,
   ErrorResponse: true,
+  File: true,
+  FileDeleted: true,
+  FileList: true,
   Health: true,
   InputMessage: true,
   Model: true,
   ModelList: true,
   PredictRequest: true,
   PredictResponse: true,
+  QuarantineRow: true,
+  QuarantineRows: true,
   Readiness: true,
   ServerMessage: true,
   SteeringOptions: true,
@@ -61,7 +73,11 @@ t.test('every named schema is in the document, and every reference leads to one'
 })
 
 t.test('the documented operations are the routes there are', async (t) => {
-  const app = await buildApp({ runtimes: [fakeLanguageModel([])] })
+  const app = await buildApp({
+    runtimes: [fakeLanguageModel([])],
+    datasets: createDatasets({ home: t.testdir() }),
+    files: createFiles({ home: t.testdir() }),
+  })
   t.teardown(() => app.close())
   for (const { method, path } of operations) {
     const url = path.replace(/\{(\w+)\}/g, ':$1')

@@ -81,7 +81,7 @@ async function readPrompts(values: Values): Promise<Message[][]> {
     const rows = readRecords(values.prompts, 'records', ({ line, problem }) => {
       bad.push(`line ${line}: ${problem}`)
     })
-    for await (const record of rows) add(record)
+    for await (const { record } of rows) add(record)
     if (bad.length)
       fail('BAD_RECORD', `${values.prompts}: ${bad[0]} (${bad.length} bad rows in all)`)
   }

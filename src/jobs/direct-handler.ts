@@ -1,5 +1,6 @@
 /** Jobs that take no more than a moment and no model: done in the worker's own process. */
 import { SteerError } from '../errors.ts'
+import { isDiskFull } from '../util/storage-error.ts'
 import type { Attempt, JobEnd, JobHandler } from './job-handler.ts'
 
 /** `work` must give the same result when it is called again for the same job. */
@@ -25,8 +26,6 @@ export function createDirectHandler(work: (attempt: Attempt) => Promise<unknown>
 /** What a job's owner is told of an error: they run the server's commands, so nothing is hidden but the stack. */
 export function toFailure(error: unknown): Extract<JobEnd, { type: 'failed' }>['error'] {
   if (error instanceof SteerError) return { code: error.code, message: error.message }
-  const { code, message } = error as NodeJS.ErrnoException
-  const detail = error instanceof Error ? message : String(error)
-  if (code === 'ENOSPC') return { code: 'BAD_FILE', message: `the disk is full: ${detail}` }
-  return { code: 'INTERNAL', message: detail }
+  const message = error instanceof Error ? error.message : String(error)
+  return { code: isDiskFull(error) ? 'DISK_FULL' : 'INTERNAL', message }
 }
