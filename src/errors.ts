@@ -28,6 +28,7 @@ export const catalogue = {
   ARCHITECTURE_UNSUPPORTED: [400, 'invalid_request_error', 'The architecture is not supported'],
   DATASET_NOT_FOUND: [404, 'invalid_request_error', 'No such data set'],
   ALREADY_EXISTS: [409, 'invalid_request_error', 'The name is taken'],
+  IN_USE: [409, 'invalid_request_error', 'The resource is in use'],
   LOSS_NOT_FINITE: [500, 'server_error', 'The training loss is not a number'],
   RUNTIME_UNAVAILABLE: [500, 'server_error', 'ONNX Runtime cannot be loaded here'],
   RUNTIME_ERROR: [500, 'server_error', 'ONNX Runtime reported an error'],

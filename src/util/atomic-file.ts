@@ -12,7 +12,7 @@ const besides = (path: string, ending: string): string =>
   join(dirname(path), `.${basename(path)}.${process.pid}-${(counter += 1)}.${ending}`)
 
 /** Flushes a folder's list of names. Windows cannot open folders, and needs no flush there. */
-async function syncFolder(path: string): Promise<void> {
+export async function syncFolder(path: string): Promise<void> {
   if (process.platform === 'win32') return
   const folder = await open(path, 'r')
   try {
