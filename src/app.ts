@@ -9,20 +9,26 @@ import { completionRoutes } from './http/completion-routes.ts'
 import { docsRoutes } from './http/docs-routes.ts'
 import { installErrorHandlers } from './http/error-response.ts'
 import { modelRoutes } from './http/model-routes.ts'
+import { registryRoutes } from './http/registry-routes.ts'
 import { streamSocket } from './http/stream-socket.ts'
 import { uiRoutes } from './http/ui-routes.ts'
 import { createGenerator, type Generator } from './services/generator.ts'
-import { createModels } from './services/models.ts'
+import { createModels, type Models } from './services/models.ts'
+import type { RegistryService } from './services/registry-service.ts'
 import type { ModelRuntime } from './services/runtime-types.ts'
 
 export interface AppDeps {
   /** The served models; the app does not dispose them. */
   runtimes: readonly ModelRuntime[]
+  /** Made over the runtimes unless given; given where models come and go. */
+  models?: Models
   /** Made over the runtimes unless given. */
   generator?: Generator
   /** The largest body or socket message. */
   bodyLimitBytes?: number
   logger?: FastifyServerOptions['logger']
+  /** Publishing and serving while the server runs. */
+  registry?: RegistryService
 }
 
 export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
@@ -48,11 +54,12 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
   installErrorHandlers(app)
   await app.register(websocket, { options: { maxPayload: bodyLimit } })
 
-  const models = createModels(deps.runtimes)
+  const models = deps.models ?? createModels(() => deps.runtimes)
   const generator = deps.generator ?? createGenerator(models)
   await app.register(chatRoutes(generator))
   await app.register(completionRoutes(generator))
   await app.register(modelRoutes(models))
+  if (deps.registry) await app.register(registryRoutes(deps.registry))
   await app.register(streamSocket(generator))
   await app.register(docsRoutes())
   await app.register(uiRoutes())

@@ -5,6 +5,7 @@ import type { components } from '../schemas/openapi.d.ts'
 import { generateTypes, generateYaml, typesFile, yamlFile } from '../scripts/generate-openapi.ts'
 import { buildApp } from '../src/app.ts'
 import { buildOpenApi, type namedSchemas, operations } from '../src/http/openapi.ts'
+import { fakeRegistry } from './services/fake-registry.ts'
 import { fakeLanguageModel } from './services/fake-runtime.ts'
 
 /** Each may stand where the other is wanted. */
@@ -14,6 +15,7 @@ type Named = typeof namedSchemas
 
 /** Does not compile when a generated type and its schema differ, or when one of them has no partner. */
 const same: { [K in keyof Named | keyof Api]: Same<z.input<Named[K]>, Api[K]> } = {
+  AliasRequest: true,
   AttributeList: true,
   AttributeSpec: true,
   ChatCompletion: true,
@@ -25,18 +27,31 @@ const same: { [K in keyof Named | keyof Api]: Same<z.input<Named[K]>, Api[K]> } 
   CompletionChunk: true,
   CompletionLogprobs: true,
   CompletionRequest: true,
+  DeletedModel: true,
   ErrorResponse: true,
   Health: true,
   InputMessage: true,
   Model: true,
   ModelList: true,
+  MovedAlias: true,
   PredictRequest: true,
   PredictResponse: true,
+  PublishRequest: true,
+  PublishedVersion: true,
   Readiness: true,
+  RegistryAlias: true,
+  RegistryDeleted: true,
+  RegistryModel: true,
+  RegistryModelList: true,
+  RegistryVersion: true,
+  ServedModel: true,
+  ServedModelList: true,
   ServerMessage: true,
   SteeringOptions: true,
   SteeringReport: true,
   Usage: true,
+  WorkspaceModel: true,
+  WorkspaceModelList: true,
 }
 
 const stale = 'is not stale (npm run generate)'
@@ -61,7 +76,7 @@ t.test('every named schema is in the document, and every reference leads to one'
 })
 
 t.test('the documented operations are the routes there are', async (t) => {
-  const app = await buildApp({ runtimes: [fakeLanguageModel([])] })
+  const app = await buildApp({ runtimes: [fakeLanguageModel([])], registry: fakeRegistry() })
   t.teardown(() => app.close())
   for (const { method, path } of operations) {
     const url = path.replace(/\{(\w+)\}/g, ':$1')

@@ -5,12 +5,16 @@
 import { z } from 'zod'
 import { generationOperations, generationSchemas } from './operations/generation.ts'
 import type { Operation } from './operations/operation.ts'
+import { registryOperations, registrySchemas } from './operations/registry.ts'
 
-export const namedSchemas = { ...generationSchemas } as const
+export const namedSchemas = { ...generationSchemas, ...registrySchemas } as const
 
 type SchemaName = keyof typeof namedSchemas
 
-export const operations: readonly Operation<SchemaName>[] = [...generationOperations]
+export const operations: readonly Operation<SchemaName>[] = [
+  ...generationOperations,
+  ...registryOperations,
+]
 
 /** The whole document as plain JSON. */
 export function buildOpenApi() {

@@ -90,6 +90,15 @@ export async function writeManifest(dir: string, manifest: ModelManifest): Promi
   }
 }
 
+/** The attribute model that labelled the data of the last stage that says so; null where none does. */
+export function attributeModelOf({ stages = [] }: ModelManifest): string | null {
+  const named = stages.flatMap((stage) => {
+    const apm = (stage as { apm?: unknown } | null)?.apm
+    return typeof apm === 'string' ? [apm] : []
+  })
+  return named.at(-1) ?? null
+}
+
 /** Where a user's model of this name is written. Fails BAD_ARGUMENT on a name that could leave the folder. */
 export function userModelPath(name: string, home: string): string {
   return join(workspaceDir(home), checkModelName(name))

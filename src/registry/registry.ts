@@ -13,6 +13,7 @@ import { cardFile } from './model-card.ts'
 import type { ModelPlaces } from './model-folder.ts'
 import { checkAlias, checkModelName } from './model-name.ts'
 import { applyChange, type AliasChange, type Change, type ModelState } from './model-state.ts'
+import { readPins } from './served-pins.ts'
 import { placeVersion } from './place-version.ts'
 import { removeUnpublished, sweepModel } from './sweep.ts'
 import {
@@ -76,7 +77,7 @@ export interface Registry {
   /** Back to the version before the last move. Fails BAD_REQUEST when there is none. */
   rollback(model: string, alias: string): Promise<ModelAlias>
   deleteAlias(model: string, alias: string): Promise<void>
-  /** Fails IN_USE while an alias points to it. */
+  /** Fails IN_USE while an alias points to it or a server was asked to serve it. */
   deleteVersion(model: string, version: number): Promise<void>
   /** All versions; its numbers are not given again. Fails IN_USE while it has an alias, unless `force`. */
   deleteModel(model: string, options?: { force?: boolean }): Promise<void>
@@ -186,6 +187,7 @@ export function createRegistry(places: ModelPlaces): Registry {
       })
     },
     async deleteVersion(model, version) {
+      await requireUnpinned(home, (name) => name === `${model}@${version}`)
       await change(model, (state) => {
         requireVersion(model, version, state)
         for (const [alias, target] of state.aliases) {
@@ -196,6 +198,7 @@ export function createRegistry(places: ModelPlaces): Registry {
       await sweepModel(home, model)
     },
     async deleteModel(model, { force = false } = {}) {
+      if (!force) await requireUnpinned(home, (name) => name.startsWith(`${model}@`))
       await change(model, (state) => {
         if (state.versions.length === 0) unknownModel(model)
         const [alias] = state.aliases.keys()
@@ -218,6 +221,12 @@ export function createRegistry(places: ModelPlaces): Registry {
       for (const model of await modelFolders(home)) await sweepModel(home, model)
     },
   }
+}
+
+/** What a server was asked to serve is in use, whichever process deletes. */
+async function requireUnpinned(home: string, isMeant: (name: string) => boolean): Promise<void> {
+  const pinned = [...(await readPins(home)).keys()].find(isMeant)
+  if (pinned !== undefined) inUse(`"${pinned}" is served`)
 }
 
 const inUse = (detail: string): never => fail('IN_USE', detail)
