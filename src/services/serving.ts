@@ -11,7 +11,6 @@ import { EnginePool, type PooledEngine, type Release, type StartEngine } from '.
 import type { ModelRuntime } from './runtime-types.ts'
 import { ServedView } from './served-view.ts'
 import {
-  configuredNames,
   requireSome,
   wantedModels,
   type Candidate,

@@ -68,8 +68,8 @@ export async function wantedModels(options: WantedOptions): Promise<WantedModel[
   return [...wanted.values()]
 }
 
-/** The names that a server must be able to serve from the start. Fails MODEL_NOT_FOUND when one is not there. */
-export async function configuredNames({ places, configured }: WantedOptions): Promise<string[]> {
+/** The names that a server must be able to serve from the start. */
+async function configuredNames({ places, configured }: WantedOptions): Promise<string[]> {
   if (configured.length > 0) return [...new Set(configured)]
   return (await modelFoldersIn(places.bundledDir)).map(({ name }) => name)
 }
