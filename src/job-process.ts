@@ -2,9 +2,9 @@
  * Entry of a job process: does one job and ends. Started by `jobs/process-handler.ts` through `child_process.fork`.
  * It runs the command of the command line that the job stands for, as the least important work of the machine.
  */
-import { mkdir, readFile, readdir, realpath, rm } from 'node:fs/promises'
+import { mkdir, readFile, readdir, rm } from 'node:fs/promises'
 import { constants, setPriority } from 'node:os'
-import { dirname, join, relative, resolve, sep } from 'node:path'
+import { dirname, join } from 'node:path'
 import { jobCommand, type CommandLine } from './commands/job-argv.ts'
 import { SteerError, fail } from './errors.ts'
 import { toFailure } from './jobs/direct-handler.ts'
@@ -22,6 +22,7 @@ import { createPolitePause } from './jobs/polite-pause.ts'
 import { startGuard } from './jobs/process-guard.ts'
 import { setProcessSessionConfig } from './ort/index.ts'
 import { userModelPath } from './registry/model-folder.ts'
+import { checkedImportPath } from './services/job-places.ts'
 import { writeFileAtomic } from './util/atomic-file.ts'
 import { waitForLock } from './util/exclusive-lock.ts'
 import { sha256File } from './util/hash.ts'
@@ -76,18 +77,6 @@ async function claimCheckpoints(attempt: Attempt, home: string): Promise<boolean
   }
   // A job without checkpoints begins anew, over what an earlier attempt may have written.
   return attempt.number > 1
-}
-
-/** The folder of an import, when it really lies in the import folder. */
-async function checkedImportPath(path: string, importDir: string): Promise<string> {
-  const wanted = resolve(importDir, path)
-  const found = await realpath(wanted).catch((cause: unknown) =>
-    fail('BAD_FILE', `path: "${path}" is not in the import folder`, { cause, param: 'path' }),
-  )
-  const inside = relative(await realpath(importDir), found)
-  if (inside === '' || inside === '..' || inside.startsWith(`..${sep}`))
-    fail('BAD_FILE', `path: "${path}" leads out of the import folder`, { param: 'path' })
-  return found
 }
 
 /** Runs a command and gives what it printed as its JSON result. */

@@ -222,7 +222,7 @@ export async function run(argv: string[]): Promise<number> {
     name,
     home: places.home,
     records: [...samples, ...(await mixed(dataset, values.mix, values.seed))],
-    source: { bootstrap: { model: values.model, apm: values.apm, data: dataset.manifest.sha256 } },
+    source: { bootstrap: { model: text.name, apm: apm.name, data: dataset.manifest.sha256 } },
     overwrite: true,
   })
   const code = await train(trainingArgs(values, name))

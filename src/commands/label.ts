@@ -31,7 +31,7 @@ export async function run(argv: string[]): Promise<number> {
   }
   const places = modelPlaces(values.home)
   const dataset = await openDataset(values.data, places.home)
-  const { dir, manifest, template } = await openModelText(values.apm, places)
+  const { name, dir, manifest, template } = await openModelText(values.apm, places)
   if (manifest.kind !== 'attribute-model')
     fail('MODEL_NOT_PREDICTIVE', `--apm: "${values.apm}" is a ${manifest.kind}`)
   const { attributes } = manifest
@@ -60,7 +60,7 @@ export async function run(argv: string[]): Promise<number> {
       name: values.name,
       home: places.home,
       records: labelled(),
-      source: { labelled: dataset.manifest.sha256, apm: values.apm },
+      source: { labelled: dataset.manifest.sha256, apm: name },
       overwrite: values.overwrite,
     })
     console.log(

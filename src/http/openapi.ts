@@ -6,12 +6,16 @@ import { z } from 'zod'
 import { datasetOperations, datasetSchemas } from './operations/datasets.ts'
 import { fileOperations, fileSchemas } from './operations/files.ts'
 import { generationOperations, generationSchemas } from './operations/generation.ts'
+import { jobOperations, jobSchemas } from './operations/jobs.ts'
 import type { Operation } from './operations/operation.ts'
+import { registryOperations, registrySchemas } from './operations/registry.ts'
 
 export const namedSchemas = {
   ...generationSchemas,
   ...datasetSchemas,
   ...fileSchemas,
+  ...jobSchemas,
+  ...registrySchemas,
 } as const
 
 type SchemaName = keyof typeof namedSchemas
@@ -20,6 +24,8 @@ export const operations: readonly Operation<SchemaName>[] = [
   ...generationOperations,
   ...datasetOperations,
   ...fileOperations,
+  ...jobOperations,
+  ...registryOperations,
 ]
 
 /** The whole document as plain JSON. */

@@ -102,7 +102,8 @@ async function tidy(folder: string, name: string): Promise<void> {
     if (!entry.startsWith(`.${name}.`)) continue
     const unique = entry.slice(name.length + 2)
     const path = join(folder, entry)
-    if (/^([0-9a-f]{8}-)?\d+-\d+\.(part|gone)$/.test(unique)) await rm(path, { recursive: true, force: true })
+    if (/^([0-9a-f]{8}-)?\d+-\d+\.(part|gone)$/.test(unique))
+      await rm(path, { recursive: true, force: true })
     else if (/^([0-9a-f]{8}-)?\d+-\d+\.old$/.test(unique)) await putBack(path, join(folder, name))
   }
 }

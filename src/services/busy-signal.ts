@@ -2,10 +2,7 @@
 import type { Generator } from './generation-types.ts'
 
 /** The same generator; `onChange` hears true when the first reply begins and false when the last one ends. */
-export function withBusySignal(
-  generator: Generator,
-  onChange: (busy: boolean) => void,
-): Generator {
+export function withBusySignal(generator: Generator, onChange: (busy: boolean) => void): Generator {
   let running = 0
   const begin = (): void => {
     running += 1

@@ -47,7 +47,7 @@ export interface JobService {
   delete(id: string): Promise<void>
   events(id: string, after: number, limit: number): Promise<StoredEvent[]>
   watch(id: string, after: number, signal?: AbortSignal): AsyncGenerator<StoredEvent>
-  /** The id of an active job that reads or writes the model (any of its names), or null. */
+  /** Which active job reads or writes the model (`village@3`; `village` is all of it), such as `job 1f…`, or null. */
   isModelInUse(name: string): Promise<string | null>
   isDatasetInUse(name: string): Promise<string | null>
 }
@@ -113,19 +113,18 @@ export function createJobService(options: JobServiceOptions): JobService {
     events: (id, after, limit) => store.events(id, after, limit),
     watch: (id, after, signal) => store.watch(id, after, { signal }),
     async isModelInUse(name) {
-      const plain = name.split('@')[0]!
       const uses = (names: readonly string[]): boolean =>
-        names.some((used) => used === name || used === plain || used.split('@')[0] === name)
+        names.some((used) => used === name || used.split('@')[0] === name)
       const job = (await store.active()).find(
         (job) => uses(inputsOf(job).models) || uses(outputsOf(job).models),
       )
-      return job?.id ?? null
+      return job ? `job ${job.id}` : null
     },
     async isDatasetInUse(name) {
       const job = (await store.active()).find((job) =>
         [...inputsOf(job).datasets, ...outputsOf(job).datasets].includes(name),
       )
-      return job?.id ?? null
+      return job ? `job ${job.id}` : null
     },
   }
 }
