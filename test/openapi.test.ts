@@ -5,6 +5,9 @@ import type { components } from '../schemas/openapi.d.ts'
 import { generateTypes, generateYaml, typesFile, yamlFile } from '../scripts/generate-openapi.ts'
 import { buildApp } from '../src/app.ts'
 import { buildOpenApi, type namedSchemas, operations } from '../src/http/openapi.ts'
+import { createDatasets } from '../src/services/datasets.ts'
+import { createFiles } from '../src/services/files.ts'
+import { fakeRegistry } from './services/fake-registry.ts'
 import { fakeLanguageModel } from './services/fake-runtime.ts'
 
 /** Each may stand where the other is wanted. */
@@ -14,8 +17,10 @@ type Named = typeof namedSchemas
 
 /** Does not compile when a generated type and its schema differ, or when one of them has no partner. */
 const same: { [K in keyof Named | keyof Api]: Same<z.input<Named[K]>, Api[K]> } = {
+  AliasRequest: true,
   AttributeList: true,
   AttributeSpec: true,
+  BootstrapSpec: true,
   ChatCompletion: true,
   ChatCompletionChunk: true,
   ChatCompletionRequest: true,
@@ -25,18 +30,57 @@ const same: { [K in keyof Named | keyof Api]: Same<z.input<Named[K]>, Api[K]> } 
   CompletionChunk: true,
   CompletionLogprobs: true,
   CompletionRequest: true,
+  CreateJobRequest: true,
+  CreatePipelineRequest: true,
+  CreatedJobs: true,
+  Dataset: true,
+  DatasetDeleted: true,
+  DatasetList: true,
+  DatasetRows: true,
+  DatasetStatistics: true,
+  DeletedModel: true,
   ErrorResponse: true,
+  EvaluateSpec: true,
+  File: true,
+  FileDeleted: true,
+  FileList: true,
   Health: true,
+  ImportSpec: true,
   InputMessage: true,
+  Job: true,
+  JobDeleted: true,
+  JobEvent: true,
+  JobEventList: true,
+  JobList: true,
+  JobProgress: true,
+  LabelSpec: true,
   Model: true,
   ModelList: true,
+  MovedAlias: true,
+  NewJobs: true,
+  PipelineStep: true,
   PredictRequest: true,
   PredictResponse: true,
+  PublishRequest: true,
+  PublishSpec: true,
+  PublishedVersion: true,
+  QuarantineRow: true,
+  QuarantineRows: true,
   Readiness: true,
+  RegistryAlias: true,
+  RegistryDeleted: true,
+  RegistryModel: true,
+  RegistryModelList: true,
+  RegistryVersion: true,
+  ServedModel: true,
+  ServedModelList: true,
   ServerMessage: true,
   SteeringOptions: true,
   SteeringReport: true,
+  TrainSpec: true,
   Usage: true,
+  WorkspaceModel: true,
+  WorkspaceModelList: true,
 }
 
 const stale = 'is not stale (npm run generate)'
@@ -61,7 +105,12 @@ t.test('every named schema is in the document, and every reference leads to one'
 })
 
 t.test('the documented operations are the routes there are', async (t) => {
-  const app = await buildApp({ runtimes: [fakeLanguageModel([])] })
+  const app = await buildApp({
+    runtimes: [fakeLanguageModel([])],
+    datasets: createDatasets({ home: t.testdir() }),
+    files: createFiles({ home: t.testdir() }),
+    registry: fakeRegistry(),
+  })
   t.teardown(() => app.close())
   for (const { method, path } of operations) {
     const url = path.replace(/\{(\w+)\}/g, ':$1')
