@@ -8,7 +8,7 @@ const commands: Readonly<Record<string, { help: string; load: () => Promise<{ ru
     help: 'serve models over HTTP and WebSocket',
     load: () => import('./commands/serve.ts'),
   },
-  import: { help: 'a checkpoint into the registry', load: () => import('./commands/import.ts') },
+  import: { help: 'a checkpoint into the workspace', load: () => import('./commands/import.ts') },
   data: { help: 'import, stats, export of data sets', load: () => import('./commands/data.ts') },
   train: { help: 'pretrain, apm or sft', load: () => import('./commands/train.ts') },
   label: {
@@ -20,6 +20,10 @@ const commands: Readonly<Record<string, { help: string; load: () => Promise<{ ru
     load: () => import('./commands/bootstrap.ts'),
   },
   eval: { help: 'reports: apm, steering', load: () => import('./commands/eval.ts') },
+  models: {
+    help: 'publish, roll back, delete: the registry',
+    load: () => import('./commands/models.ts'),
+  },
   bench: { help: 'decode, prefill, train', load: () => import('./commands/bench.ts') },
 }
 

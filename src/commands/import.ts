@@ -1,4 +1,4 @@
-/** `steerlm import`: a Hugging Face checkpoint folder into the registry, checked first. */
+/** `steerlm import`: a Hugging Face checkpoint folder into the workspace, checked first. */
 import { copyFile, mkdir, readdir, stat } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
 import { openModel, readModelConfig } from '../arch/index.ts'
@@ -14,7 +14,7 @@ import { modelPlaces } from './workplace.ts'
 import { readRawConfig, writeModel } from './write-model.ts'
 
 const flags = {
-  name: { type: 'string', help: "name in the registry; default: the folder's" },
+  name: { type: 'string', help: "name in the workspace; default: the folder's" },
   attributes: { type: 'string', help: 'attribute set that the model was trained to follow' },
   quantize: {
     type: 'string',

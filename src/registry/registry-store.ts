@@ -5,7 +5,7 @@
 import { readFile, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
-import { fail } from '../errors.ts'
+import { SteerError, fail } from '../errors.ts'
 import { countChanges, readChanges } from './change-log.ts'
 import { checkModelName, modelNamePattern } from './model-name.ts'
 import { foldChanges, type ModelState } from './model-state.ts'
@@ -48,11 +48,19 @@ export async function readModelState(home: string, model: string): Promise<Model
   return foldChanges(await readChanges(dir), dir)
 }
 
-/** Names with at least one version, sorted. */
+/**
+ * Names with at least one version, sorted. One whose changes are broken is left out, so that it does not keep the
+ * others from being found; naming it reports what is wrong.
+ */
 export async function publishedModels(home: string): Promise<string[]> {
   const names = await modelFolders(home)
-  const states = await Promise.all(names.map((name) => readModelState(home, name)))
-  return names.filter((_, i) => states[i]!.versions.length > 0)
+  const states = await Promise.all(names.map((name) => readModelState(home, name).catch(ifBroken)))
+  return names.filter((_, i) => states[i] && states[i].versions.length > 0)
+}
+
+function ifBroken(error: unknown): null {
+  if (error instanceof SteerError) return null
+  throw error
 }
 
 /** Every name that was ever published, sorted. */

@@ -5,7 +5,7 @@
  */
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { fail } from '../errors.ts'
+import { SteerError, fail } from '../errors.ts'
 import { appendChange } from './change-log.ts'
 import { hashOfFiles, sealFolder } from './copy-model.ts'
 import { locateModel } from './locate-model.ts'
@@ -218,7 +218,11 @@ export function createRegistry(places: ModelPlaces): Registry {
       fail('BAD_FILE', `"${model}@${version}": ${which} what was published`)
     },
     async sweep() {
-      for (const model of await modelFolders(home)) await sweepModel(home, model)
+      for (const model of await modelFolders(home)) {
+        await sweepModel(home, model).catch((error: unknown) => {
+          if (!(error instanceof SteerError)) throw error // what is broken stays as it is
+        })
+      }
     },
   }
 }

@@ -211,4 +211,7 @@ t.test('a broken list of changes is named', async (t) => {
   await publish()
   await writeFile(join(home, 'registry', 'm', 'changes', '000002.json'), '{"type":"explode"}')
   await t.rejects(registry.get('m'), { code: 'BAD_FILE', detail: /changes, change 2/ })
+  await registry.publish({ model: 'good', from: 'tiny' })
+  t.match(await registry.list(), [{ name: 'good' }], 'the others are still found')
+  await registry.sweep()
 })
