@@ -1,0 +1,125 @@
+/** `#/jobs/<id>`: one job, live: progress, curves, log, result, and what can be done about it. */
+import { goTo, hashOf } from '../router.js'
+import { getJson, sendJson } from '../shared/api.js'
+import { h } from '../shared/dom.js'
+import { followEvents, repeat } from '../shared/follow-events.js'
+import { ago } from '../shared/format.js'
+import { facts, pageHead, section } from '../shared/layout.js'
+import { actionButton, confirm, createTrouble, problem } from '../shared/notices.js'
+import { createJobLog } from './job-log.js'
+import { createMetrics } from './job-metrics.js'
+import { isOver, jobProgress, jobTitle, runTime, stateBadge, stepTitle } from './job-parts.js'
+import { jobResult } from './job-result.js'
+import { createPipelineStrip } from './pipeline-strip.js'
+
+export async function showJob(root, { path: [id], signal }) {
+  const url = `/v1/jobs/${encodeURIComponent(id)}`
+  let job = await getJson(url)
+  const trouble = createTrouble()
+  const head = h('div')
+  const state = h('div', { className: 'job-state' })
+  const result = h('div')
+  const connection = h('small', { className: 'soft', role: 'status' })
+  const metrics = createMetrics({ signal })
+  const log = createJobLog()
+  const strip = createPipelineStrip(job)
+
+  const show = () => {
+    head.replaceChildren(headOf(job, connection), actionsOf(job, { url, trouble, restart }))
+    showState()
+    result.replaceChildren(...(job.status === 'succeeded' ? jobResult(job) : []))
+  }
+  const showState = () => {
+    const waits = { waiting: 'Waits for the jobs before it.', queued: 'Waits for its turn.' }
+    const failed = job.error && job.status === 'failed' ? problem(`${job.error.message} (${job.error.code})`) : null // prettier-ignore
+    const parts = [jobProgress(job), waits[job.status] && h('p', { className: 'soft' }, waits[job.status]), failed] // prettier-ignore
+    state.replaceChildren(...parts.filter(Boolean))
+  }
+  const reload = async () => {
+    job = await getJson(url)
+    show()
+  }
+  const onEvent = (event) => {
+    const { type, data } = event
+    if (type === 'metrics') metrics.add(data)
+    else if (type === 'log') log.add(data.line ?? data.message ?? JSON.stringify(data))
+    else if (type === 'progress') {
+      job = { ...job, progress: data }
+      if (!isOver(job)) showState()
+    } else void trouble.run(reload)
+  }
+  const follow = () =>
+    trouble.run(() =>
+      followEvents(`${url}/events`, {
+        signal,
+        onEvent,
+        isOver: async () => {
+          await reload()
+          return isOver(job)
+        },
+        onState: (isOn) => {
+          connection.textContent = isOn ? '' : 'Connecting again…'
+        },
+      }),
+    )
+  /** After a retry the events go on; the curves keep what they have. */
+  const restart = async () => {
+    await reload()
+    metrics.clear()
+    log.clear()
+    void follow()
+  }
+
+  show()
+  root.append(head, trouble.element, strip.element, state, result, metrics.element, log.element, details(job)) // prettier-ignore
+  if (job.pipeline_id) void repeat(() => strip.refresh().catch(() => {}), 2000, signal)
+  void follow()
+}
+
+function headOf(job, connection) {
+  const tries = job.attempts > 1 ? ` · attempt ${job.attempts}` : ''
+  const head = pageHead({
+    title: job.pipeline_id ? stepTitle(job) : jobTitle(job),
+    crumbs: [{ href: hashOf(['jobs']), label: 'Jobs' }],
+    lead: `${job.kind} · ${ago(job.created_at)} · ran ${runTime(job)}${tries}`,
+    actions: [stateBadge(job.status)],
+  })
+  head.append(connection)
+  return head
+}
+
+function actionsOf(job, { url, trouble, restart }) {
+  const button = (label, work, className) => actionButton(label, work, { trouble, className })
+  const after = (path) => async () => {
+    await sendJson('POST', `${url}/${path}`)
+    await restart()
+  }
+  const remove = async () => {
+    const isSure = await confirm({
+      title: 'Delete this job?',
+      text: 'Its log and curves go. What it made stays.',
+      action: 'Delete it',
+    })
+    if (!isSure) return
+    await sendJson('DELETE', url)
+    goTo(['jobs'])
+  }
+  const offers = isOver(job)
+    ? [
+        job.status === 'succeeded' ? null : button('Try again', after('retry'), 'primary'),
+        button('Delete', remove, 'quiet danger-text'),
+      ]
+    : [button('Cancel the job', after('cancel'))]
+  return h('div', { className: 'actions' }, ...offers)
+}
+
+function details(job) {
+  const entries = Object.entries(job.spec).map(([name, value]) => [
+    name.replaceAll('_', ' '),
+    typeof value === 'object' ? JSON.stringify(value) : String(value),
+  ])
+  return section(
+    'Settings',
+    facts([...entries, ['priority', String(job.priority)], ['id', job.id]]),
+  )
+}
