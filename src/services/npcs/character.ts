@@ -203,10 +203,10 @@ function checkRule(rule: Rule, text: string, index: number, names: Names): Rule 
   if (rule.changes.length + rule.sets.length + rule.forgets.length === 0) {
     failRule(text, 'it changes nothing', param)
   }
-  if (rule.decay && rule.changes.length === 0) failRule(text, 'there is nothing to decay', param)
   if (rule.decay && rule.sets.length > 0) {
     failRule(text, '"=" does not decay; use + or -, or another rule', param)
   }
+  if (rule.decay && rule.changes.length === 0) failRule(text, 'there is nothing to decay', param)
   if (rule.decay && !(rule.decay.seconds > 0 && rule.decay.seconds <= maxSeconds)) {
     failRule(text, `a decay takes more than 0 seconds and at most ten years`, param)
   }
