@@ -1,5 +1,5 @@
 import t from 'tap'
-import { NpcDefinition } from '../../../schemas/npcs.ts'
+import type { NpcDefinition } from '../../../schemas/npcs.ts'
 import { attributeSet } from '../../../src/labels/attribute-sets.ts'
 import { buildCharacter } from '../../../src/services/npcs/character.ts'
 import { readTemplates } from '../../../src/services/npcs/templates.ts'
