@@ -2,6 +2,7 @@
 import { z } from 'zod'
 import { AttributeValues } from './attributes.ts'
 import { FinishReason, InputMessages, Usage, samplingFields, steeringFields } from './common.ts'
+import { npcClientMessages, npcServerMessages } from './npcs.ts'
 
 /** The client's name for a stream; free to use again once it is done. */
 const id = z.string().min(1).max(128)
@@ -22,6 +23,7 @@ export const ClientMessage = z.discriminatedUnion('type', [
   StartMessage,
   z.strictObject({ type: z.literal('cancel'), id }),
   z.strictObject({ type: z.literal('ping') }),
+  ...npcClientMessages,
 ])
 export type ClientMessage = z.infer<typeof ClientMessage>
 
@@ -58,5 +60,6 @@ export const ServerMessage = z.discriminatedUnion('type', [
     param: z.string().nullable(),
   }),
   z.strictObject({ type: z.literal('pong') }),
+  ...npcServerMessages,
 ])
 export type ServerMessage = z.infer<typeof ServerMessage>

@@ -9,10 +9,13 @@ import { completionRoutes } from './http/completion-routes.ts'
 import { docsRoutes } from './http/docs-routes.ts'
 import { installErrorHandlers } from './http/error-response.ts'
 import { modelRoutes } from './http/model-routes.ts'
+import { npcRoutes } from './http/npc-routes.ts'
 import { streamSocket } from './http/stream-socket.ts'
 import { uiRoutes } from './http/ui-routes.ts'
 import { createGenerator, type Generator } from './services/generator.ts'
 import { createModels } from './services/models.ts'
+import type { NpcStore } from './services/npcs/npc-store.ts'
+import { createNpcs } from './services/npcs/npcs.ts'
 import type { ModelRuntime } from './services/runtime-types.ts'
 
 export interface AppDeps {
@@ -20,6 +23,8 @@ export interface AppDeps {
   runtimes: readonly ModelRuntime[]
   /** Made over the runtimes unless given. */
   generator?: Generator
+  /** Where characters are kept; there are none without. */
+  npcStore?: NpcStore
   /** The largest body or socket message. */
   bodyLimitBytes?: number
   logger?: FastifyServerOptions['logger']
@@ -53,7 +58,9 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
   await app.register(chatRoutes(generator))
   await app.register(completionRoutes(generator))
   await app.register(modelRoutes(models))
-  await app.register(streamSocket(generator))
+  const npcs = deps.npcStore && createNpcs({ models, generator, store: deps.npcStore })
+  if (npcs) await app.register(npcRoutes(npcs))
+  await app.register(streamSocket({ generator, npcs }))
   await app.register(docsRoutes())
   await app.register(uiRoutes())
   return app

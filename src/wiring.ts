@@ -5,6 +5,7 @@ import type { FastifyInstance, FastifyServerOptions } from 'fastify'
 import { buildApp } from './app.ts'
 import type { Config } from './config.ts'
 import { createEngineClient, type EngineClient } from './services/engine-client.ts'
+import { createMemoryNpcStore } from './services/npcs/npc-store.ts'
 import { findModels } from './services/model-folders.ts'
 
 export interface Server {
@@ -50,7 +51,12 @@ export async function createServer(
   }
   try {
     const { bodyLimitBytes } = config
-    const app = await buildApp({ runtimes: engines, bodyLimitBytes, logger })
+    const app = await buildApp({
+      runtimes: engines,
+      npcStore: createMemoryNpcStore(),
+      bodyLimitBytes,
+      logger,
+    })
     return {
       app,
       models: engines.map((engine) => engine.info.id),

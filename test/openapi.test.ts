@@ -5,6 +5,7 @@ import type { components } from '../schemas/openapi.d.ts'
 import { generateTypes, generateYaml, typesFile, yamlFile } from '../scripts/generate-openapi.ts'
 import { buildApp } from '../src/app.ts'
 import { buildOpenApi, type namedSchemas, operations } from '../src/http/openapi.ts'
+import { createMemoryNpcStore } from '../src/services/npcs/npc-store.ts'
 import { fakeLanguageModel } from './services/fake-runtime.ts'
 
 /** Each may stand where the other is wanted. */
@@ -30,6 +31,24 @@ const same: { [K in keyof Named | keyof Api]: Same<z.input<Named[K]>, Api[K]> } 
   InputMessage: true,
   Model: true,
   ModelList: true,
+  Npc: true,
+  NpcAction: true,
+  NpcCreateRequest: true,
+  NpcDefinition: true,
+  NpcDeleted: true,
+  NpcEventRequest: true,
+  NpcExchange: true,
+  NpcExchangeList: true,
+  NpcInterruptRequest: true,
+  NpcLine: true,
+  NpcLineChunk: true,
+  NpcList: true,
+  NpcLoadRequest: true,
+  NpcSave: true,
+  NpcSayRequest: true,
+  NpcState: true,
+  NpcTemplateList: true,
+  NpcUpdateRequest: true,
   PredictRequest: true,
   PredictResponse: true,
   Readiness: true,
@@ -61,7 +80,10 @@ t.test('every named schema is in the document, and every reference leads to one'
 })
 
 t.test('the documented operations are the routes there are', async (t) => {
-  const app = await buildApp({ runtimes: [fakeLanguageModel([])] })
+  const app = await buildApp({
+    runtimes: [fakeLanguageModel([])],
+    npcStore: createMemoryNpcStore(),
+  })
   t.teardown(() => app.close())
   for (const { method, path } of operations) {
     const url = path.replace(/\{(\w+)\}/g, ':$1')

@@ -7,17 +7,25 @@ import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { ClientMessage, type ServerMessage, type StartMessage } from '../../schemas/stream.ts'
 import { SteerError, fail } from '../errors.ts'
 import type { Generator } from '../services/generator.ts'
+import type { Npcs } from '../services/npcs/npcs.ts'
 import { toUsage } from './chat-serializer.ts'
 import { toErrorResponse } from './error-response.ts'
 import { socketGeneration } from './generation-input.ts'
+import { createNpcSocket } from './npc-socket.ts'
 import { parseInput } from './parse-body.ts'
 
 /** Replies that one socket may have under way. */
 const maxStreams = 32
 
-export const streamSocket = (generator: Generator) => async (app: FastifyInstance) => {
+export interface SocketServices {
+  generator: Generator
+  /** Messages to characters are refused without. */
+  npcs?: Npcs
+}
+
+export const streamSocket = (services: SocketServices) => async (app: FastifyInstance) => {
   app.get('/v1/stream', { websocket: true, preValidation: checkOrigin }, (socket, request) =>
-    serveSocket(generator, socket, request),
+    serveSocket(services, socket, request),
   )
 }
 
@@ -28,7 +36,8 @@ async function checkOrigin(request: FastifyRequest): Promise<void> {
   fail('BAD_REQUEST', `origin ${origin.slice(0, 200)} may not open a socket here`)
 }
 
-function serveSocket(generator: Generator, socket: WebSocket, request: FastifyRequest): void {
+function serveSocket(services: SocketServices, socket: WebSocket, request: FastifyRequest): void {
+  const { generator, npcs } = services
   const streams = new Map<string, AbortController>()
   const send = (message: ServerMessage): void => {
     if (socket.readyState === socket.OPEN) socket.send(JSON.stringify(message))
@@ -39,6 +48,8 @@ function serveSocket(generator: Generator, socket: WebSocket, request: FastifyRe
     const { code, message, param } = body.error
     send({ type: 'error', id, code, message, param })
   }
+
+  const characters = npcs && createNpcSocket(npcs, send)
 
   const start = async (message: StartMessage): Promise<void> => {
     const { id } = message
@@ -57,6 +68,9 @@ function serveSocket(generator: Generator, socket: WebSocket, request: FastifyRe
     if (message.type === 'ping') send({ type: 'pong' })
     else if (message.type === 'start') {
       start(message).catch((error: unknown) => sendError(message.id, error))
+    } else if (message.type !== 'cancel') {
+      if (!characters) fail('NOT_FOUND', 'there are no characters on this server')
+      characters.receive(message).catch((error: unknown) => sendError(message.id, error))
     } else {
       const running = streams.get(message.id)
       if (!running) fail('NOT_FOUND', `no stream "${message.id}" is under way`, { param: 'id' })
@@ -76,6 +90,7 @@ function serveSocket(generator: Generator, socket: WebSocket, request: FastifyRe
   })
   socket.on('close', () => {
     for (const abort of streams.values()) abort.abort()
+    characters?.close()
   })
 }
 

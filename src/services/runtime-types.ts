@@ -117,5 +117,10 @@ export interface ModelRuntime {
    * Fails with MODEL_NOT_PREDICTIVE, CONTEXT_TOO_LONG or BAD_REQUEST.
    */
   predict(inputs: Message[][], signal?: AbortSignal): Promise<Record<string, number>[]>
+  /**
+   * The length of a prompt, without running the model; it may be longer than the context.
+   * Fails with ATTRIBUTE_UNKNOWN, ATTRIBUTE_OUT_OF_RANGE or BAD_TEMPLATE.
+   */
+  countTokens(prompt: Prompt): Promise<number>
   dispose(): Promise<void>
 }
