@@ -34,8 +34,12 @@ export async function showCharacter(root, { path: [id], signal }) {
       { className: 'inner-life', ariaLabel: `How ${npc.name} feels` },
       trouble.element,
       mood.element,
-      h('h3', {}, 'What happens'),
-      eventButtons(npc.definition, talk.raise, trouble),
+      h(
+        'section',
+        { className: 'happens' },
+        h('h3', {}, 'What happens'),
+        eventButtons(npc.definition, talk.raise, trouble),
+      ),
       definitionDetails(npc.definition),
     ),
     talk.element,
@@ -61,6 +65,9 @@ function heading({ id, name }, { url, trouble }) {
     await sendJson('DELETE', url)
     goTo(['characters'])
   }
+  const label = [icon('download'), h('span', { className: 'wide' }, 'Save to a file')]
+  const saveButton = actionButton(label, save, { trouble })
+  saveButton.ariaLabel = 'Save to a file'
   return h(
     'header',
     { className: 'character-head' },
@@ -74,7 +81,7 @@ function heading({ id, name }, { url, trouble }) {
     h(
       'div',
       { className: 'actions' },
-      actionButton([icon('download'), 'Save to a file'], save, { trouble }),
+      saveButton,
       actionButton('Delete', remove, { trouble, className: 'quiet danger-text' }),
     ),
   )

@@ -5,7 +5,8 @@ import { eventTitle } from './events.js'
 
 /** `specs`: the attributes of its model. `show(state)` moves the bars to the state. */
 export function createMood(specs) {
-  const variables = h('div', { className: 'meters' })
+  const variables = h('div', { className: 'meters feelings' })
+  const isNarrow = matchMedia('(max-width: 58rem)').matches
   const attributes = h('div', { className: 'meters' })
   const effects = h('p', { className: 'soft effects' })
   const meters = new Map()
@@ -19,13 +20,17 @@ export function createMood(specs) {
   }
   return {
     element: h(
-      'div',
-      {},
+      'section',
+      { className: 'mood' },
       h('h3', {}, 'How they feel'),
       variables,
       effects,
-      h('h3', {}, 'How the next line will sound'),
-      attributes,
+      h(
+        'details',
+        { open: !isNarrow },
+        h('summary', {}, 'How the next line will sound'),
+        attributes,
+      ),
     ),
     show(state) {
       for (const [name, one] of Object.entries(state.variables)) {

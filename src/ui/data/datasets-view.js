@@ -34,10 +34,10 @@ function nothing() {
 function listTable(datasets) {
   const columns = [
     { title: 'Name' },
-    { title: 'Kind' },
+    { title: 'Kind', className: 'wide' },
     { title: 'Rows', className: 'number' },
-    { title: 'Attributes' },
-    { title: 'Size', className: 'number' },
+    { title: 'Attributes', className: 'wide' },
+    { title: 'Size', className: 'number wide' },
     { title: 'Added' },
   ]
   const rows = datasets.map((set) => [

@@ -52,7 +52,7 @@ function historyText({ history = [] }) {
   return history
     .slice(-4)
     .toReversed()
-    .map(({ version, at }) => `${version} ${at ? ago(at) : ''}`)
+    .map(({ version, at }) => `version ${version}${at ? `, ${ago(at)}` : ''}`)
     .join(' ← ')
 }
 

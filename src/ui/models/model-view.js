@@ -70,7 +70,7 @@ function versionTable({ name, versions, aliases }, { url, trouble, refresh, show
     await sendJson('DELETE', `${url}/versions/${version}`)
     await refresh()
   }
-  const columns = [{ title: 'Version', className: 'number' }, { title: 'Aliases' }, { title: 'From' }, { title: 'Published' }, { title: 'Size', className: 'number' }, { title: 'Note' }, { title: '' }] // prettier-ignore
+  const columns = [{ title: 'Version' }, { title: 'Aliases' }, { title: 'From', className: 'wide' }, { title: 'Published' }, { title: 'Size', className: 'number wide' }, { title: 'Note', className: 'wide' }, { title: '', className: 'last' }] // prettier-ignore
   const rows = versions.map((one) => [
     h(
       'a',

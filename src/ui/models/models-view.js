@@ -37,7 +37,7 @@ const attributeText = (attributes) =>
   (attributes ?? []).map((one) => one.name ?? one).join(', ') || 'none'
 
 function servedTable(models) {
-  const columns = [{ title: 'Name' }, { title: 'Kind' }, { title: 'Attributes' }, { title: 'Context', className: 'number' }, { title: '' }] // prettier-ignore
+  const columns = [{ title: 'Name' }, { title: 'Kind' }, { title: 'Attributes', className: 'wide' }, { title: 'Context', className: 'number wide' }, { title: '', className: 'last' }] // prettier-ignore
   const rows = models.map((model) => [
     h('b', {}, model.id),
     kindNames[model.kind],
@@ -59,7 +59,7 @@ function publishedTable(models) {
       actions: [linkButton('Whole loop…', hashOf(['jobs', 'new', 'pipeline']), 'primary')],
     })
   }
-  const columns = [{ title: 'Name' }, { title: 'Kind' }, { title: 'Versions', className: 'number' }, { title: 'Aliases' }, { title: 'Newest' }] // prettier-ignore
+  const columns = [{ title: 'Name' }, { title: 'Kind' }, { title: 'Versions', className: 'number wide' }, { title: 'Aliases' }, { title: 'Newest' }] // prettier-ignore
   const rows = models.map(({ name, versions, aliases }) => [
     h('a', { href: hashOf(['models', name]) }, name),
     kindNames[versions[0]?.kind],
@@ -82,7 +82,7 @@ function workspaceTable(models, { trouble, refresh }) {
     await sendJson('DELETE', `/v1/registry/workspace/${encodeURIComponent(name)}`)
     await refresh()
   }
-  const columns = [{ title: 'Name' }, { title: 'Kind' }, { title: 'Attributes' }, { title: 'Made' }, { title: '' }] // prettier-ignore
+  const columns = [{ title: 'Name' }, { title: 'Kind' }, { title: 'Attributes', className: 'wide' }, { title: 'Made', className: 'wide' }, { title: '', className: 'last' }] // prettier-ignore
   const rows = models.map(({ name, kind, attributes, created_at: created }) => [
     h('b', {}, name),
     kindNames[kind],

@@ -16,7 +16,8 @@ export function createComposer({ onSend, onStop, label = 'Your message', stopLab
 
   const fit = () => {
     message.style.height = 'auto'
-    message.style.height = `${message.scrollHeight}px`
+    // Before it stands in the page it has no height.
+    if (message.scrollHeight > 0) message.style.height = `${message.scrollHeight}px`
     button.disabled = !isBusy && message.value.trim() === ''
   }
   const send = () => {
