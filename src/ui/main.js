@@ -42,7 +42,7 @@ startRouter(async (route) => {
   leaving = new AbortController()
   const [view = 'chat', ...rest] = route.path
   markView(titles[view] ? view : 'chat', rest)
-  if (view === 'chat' || !titles[view]) await showChat(route)
+  if (view === 'chat' || !titles[view]) await showChat(route, leaving.signal)
   else await showPage(views[view](rest), rest, route.query)
   isFirst = false
 })

@@ -3,6 +3,7 @@ import { getJson } from '../shared/api.js'
 import { ConversationView, replyNotes } from '../shared/conversation-view.js'
 import { composerHint, createComposer } from '../shared/composer.js'
 import { byId, face, h } from '../shared/dom.js'
+import { pause } from '../shared/follow-events.js'
 import { problem } from '../shared/notices.js'
 import { isConnected, stream } from '../shared/stream-client.js'
 import { Sliders } from './sliders.js'
@@ -27,21 +28,33 @@ const connection = h('span')
 byId('composer').replaceWith(composer.element, composerHint(connection))
 
 /** Shows the chat; `query.model` is the model to talk with. Models may have come and gone since the last time. */
-export async function showChat({ query }) {
+export async function showChat({ query }, signal) {
   try {
     await fetchParts()
-    const { data } = await getJson('/v1/models')
-    const names = data.filter(({ kind }) => kind === 'language-model').map(({ id }) => id)
+    const names = await servedNames(query.model, signal)
+    if (signal.aborted) return
     const wanted = [query.model, model.value].find((name) => names.includes(name))
     model.replaceChildren(...names.map((id) => h('option', { value: id }, id)))
     if (wanted) model.value = wanted
     if (names.length === 0) throw new Error('This server serves no language model. Publish one.')
     if (model.value !== shownModel) await chooseModel()
     if (query.model && wanted !== query.model) {
-      showProblem(`"${query.model}" is not served (yet). Models can be published under Models.`)
+      showProblem(`"${query.model}" is not served. What is served stands under Models.`)
     }
   } catch (error) {
-    showProblem(error.message, { label: 'Try again', run: () => showChat({ query }) })
+    showProblem(error.message, { label: 'Try again', run: () => showChat({ query }, signal) })
+  }
+}
+
+/** The names of the language models. One that was just published may take a moment to load. */
+async function servedNames(wanted, signal) {
+  for (let tries = 0; ; tries += 1) {
+    const { data } = await getJson('/v1/models')
+    const names = data.filter(({ kind }) => kind === 'language-model').map(({ id }) => id)
+    if (!wanted || names.includes(wanted) || tries === 20 || signal.aborted) return names
+    showProblem(`Waiting for "${wanted}" to be loaded…`)
+    await pause(1000, signal)
+    byId('problems').replaceChildren()
   }
 }
 

@@ -9,7 +9,7 @@ export async function quarantineTable(name, limit = 20) {
   const columns = [{ title: 'Line', className: 'number' }, { title: 'Problem' }, { title: 'Row' }]
   const rows = data.map((row) => [
     String(row.line),
-    row.problem,
+    row.reason,
     h('code', { className: 'clipped', title: row.raw }, row.raw),
   ])
   return table(columns, rows, { caption: 'Rows that were not valid' })

@@ -27,28 +27,41 @@ function lengths(value, unit = '') {
   return `median ${figure(value.median)}, at most ${figure(value.max)} ${unit}`
 }
 
-/** One bar per level, between the lowest and the highest that occur; levels nobody gave are gaps. */
-function histogram(name, { histogram: levels, mean, sd, count: rated, missing }, index) {
-  const keys = Object.keys(levels ?? {}).map(Number)
-  const low = Math.min(...keys, 0)
-  const high = Math.max(...keys, 4)
-  const most = Math.max(1, ...Object.values(levels ?? {}))
-  const bars = Array.from({ length: Math.min(101, high - low + 1) }, (_, i) => {
-    const number = levels?.[low + i] ?? 0
-    return h(
-      'li',
-      { title: `${low + i}: ${count(number)} replies` },
-      h('span', { className: 'amount' }, number > 0 ? count(number) : ''),
-      h('span', { className: 'column', '--share': `${(number / most) * 100}%` }),
-      h('span', { className: 'level' }, String(low + i)),
-    )
+const mostBars = 25
+
+/** Counts by level as bars [{label, amount}]: one per level, levels nobody gave too, or ranges where there are many. */
+export function barsOf(levels) {
+  const given = Object.keys(levels).map(Number)
+  const low = given.reduce((least, level) => Math.min(least, level), 0)
+  const high = given.reduce((most, level) => Math.max(most, level), 4)
+  const width = Math.ceil((high - low + 1) / mostBars)
+  const bars = Array.from({ length: Math.ceil((high - low + 1) / width) }, (_, i) => {
+    const from = low + i * width
+    const label = width === 1 ? String(from) : `${from}–${Math.min(high, from + width - 1)}`
+    return { label, amount: 0 }
   })
+  for (const level of given) bars[Math.floor((level - low) / width)].amount += levels[level]
+  return bars
+}
+
+function histogram(name, { histogram: levels, mean, sd, count: rated, missing }, index) {
+  const bars = barsOf(levels)
+  const most = Math.max(1, ...bars.map(({ amount }) => amount))
+  const items = bars.map(({ label, amount }) =>
+    h(
+      'li',
+      { title: `${label}: ${count(amount)} replies` },
+      h('span', { className: 'amount' }, amount > 0 ? count(amount) : ''),
+      h('span', { className: 'column', '--share': `${(amount / most) * 100}%` }),
+      h('span', { className: 'level' }, label),
+    ),
+  )
   const gaps = missing > 0 ? ` · ${count(missing)} not rated` : ''
   return h(
     'figure',
     { className: 'histogram', '--hue': String(hueOf(name, index)) },
     h('figcaption', {}, h('b', {}, name), h('small', {}, `mean ${figure(mean)} ± ${figure(sd)}`)),
-    h('ul', {}, ...bars),
+    h('ul', {}, ...items),
     h('small', { className: 'soft' }, `${count(rated)} rated${gaps}`),
   )
 }

@@ -24,7 +24,7 @@ export async function loadChoices() {
     allSets: datasets.map(asOption),
     languageModels: ofKind('language-model'),
     attributeModels: ofKind('attribute-model'),
-    workspace: workspace.map(({ name }) => ({ value: name })),
+    workspace: workspace.filter(({ problem }) => !problem).map(({ name }) => ({ value: name })),
   }
 }
 

@@ -2,7 +2,7 @@
 import { goTo, hashOf } from '../router.js'
 import { getJson, sendJson } from '../shared/api.js'
 import { h } from '../shared/dom.js'
-import { followEvents, repeat } from '../shared/follow-events.js'
+import { followEvents, pause, repeat } from '../shared/follow-events.js'
 import { ago } from '../shared/format.js'
 import { facts, pageHead, section } from '../shared/layout.js'
 import { actionButton, confirm, createTrouble, problem } from '../shared/notices.js'
@@ -25,7 +25,7 @@ export async function showJob(root, { path: [id], signal }) {
   const strip = createPipelineStrip(job)
 
   const show = () => {
-    head.replaceChildren(headOf(job, connection), actionsOf(job, { url, trouble, restart }))
+    head.replaceChildren(headOf(job, { url, trouble, cancel, retry }))
     showState()
     result.replaceChildren(...(job.status === 'succeeded' ? jobResult(job) : []))
   }
@@ -39,6 +39,15 @@ export async function showJob(root, { path: [id], signal }) {
     job = await getJson(url)
     show()
   }
+  let isReloading = false
+  /** Once for several events; where it fails, the end of the stream looks again. */
+  const reloadSoon = async () => {
+    if (isReloading) return
+    isReloading = true
+    await pause(100, signal)
+    isReloading = false
+    if (!signal.aborted) await reload().catch(() => {})
+  }
   const onEvent = (event) => {
     const { type, data } = event
     if (type === 'metrics') metrics.add(data)
@@ -46,7 +55,7 @@ export async function showJob(root, { path: [id], signal }) {
     else if (type === 'progress') {
       job = { ...job, progress: data }
       if (!isOver(job)) showState()
-    } else void trouble.run(reload)
+    } else void reloadSoon()
   }
   const follow = () =>
     trouble.run(() =>
@@ -62,38 +71,40 @@ export async function showJob(root, { path: [id], signal }) {
         },
       }),
     )
-  /** After a retry the events go on; the curves keep what they have. */
-  const restart = async () => {
+  const cancel = async () => {
+    await sendJson('POST', `${url}/cancel`)
     await reload()
+  }
+  /** The events come again from the first on. */
+  const retry = async () => {
+    await sendJson('POST', `${url}/retry`)
     metrics.clear()
     log.clear()
+    await reload()
     void follow()
   }
 
   show()
-  root.append(head, trouble.element, strip.element, state, result, metrics.element, log.element, details(job)) // prettier-ignore
+  root.append(head, connection, trouble.element, strip.element, state, result)
+  root.append(metrics.element, log.element, details(job))
   if (job.pipeline_id) void repeat(() => strip.refresh().catch(() => {}), 2000, signal)
   void follow()
 }
 
-function headOf(job, connection) {
+function headOf(job, { url, trouble, cancel, retry }) {
   const tries = job.attempts > 1 ? ` · attempt ${job.attempts}` : ''
   const head = pageHead({
     title: job.pipeline_id ? stepTitle(job) : jobTitle(job),
     crumbs: [{ href: hashOf(['jobs']), label: 'Jobs' }],
     lead: `${job.kind} · ${ago(job.created_at)} · ran ${runTime(job)}${tries}`,
-    actions: [stateBadge(job.status)],
+    actions: actionsOf(job, { url, trouble, cancel, retry }),
   })
-  head.append(connection)
+  head.querySelector('.lead').prepend(stateBadge(job.status), ' ')
   return head
 }
 
-function actionsOf(job, { url, trouble, restart }) {
+function actionsOf(job, { url, trouble, cancel, retry }) {
   const button = (label, work, className) => actionButton(label, work, { trouble, className })
-  const after = (path) => async () => {
-    await sendJson('POST', `${url}/${path}`)
-    await restart()
-  }
   const remove = async () => {
     const isSure = await confirm({
       title: 'Delete this job?',
@@ -104,13 +115,10 @@ function actionsOf(job, { url, trouble, restart }) {
     await sendJson('DELETE', url)
     goTo(['jobs'])
   }
-  const offers = isOver(job)
-    ? [
-        job.status === 'succeeded' ? null : button('Try again', after('retry'), 'primary'),
-        button('Delete', remove, 'quiet danger-text'),
-      ]
-    : [button('Cancel the job', after('cancel'))]
-  return h('div', { className: 'actions' }, ...offers)
+  if (!isOver(job)) return [button('Cancel the job', cancel)]
+  const again = button('Try again', retry, 'primary')
+  const last = button('Delete', remove, 'quiet danger-text')
+  return job.status === 'succeeded' ? [last] : [again, last]
 }
 
 function details(job) {

@@ -31,11 +31,11 @@ function aliasRow(model, alias, { url, trouble, refresh }) {
     ),
   )
   const rollBack = actionButton(
-    `Roll back${alias.previous ? ` to ${alias.previous}` : ''}`,
+    `Roll back${alias.previous_version ? ` to ${alias.previous_version}` : ''}`,
     after(() => sendJson('POST', `${path}/rollback`)),
     { trouble },
   )
-  rollBack.disabled = !alias.previous
+  rollBack.disabled = !alias.previous_version
   const remove = actionButton('Remove', after(() => sendJson('DELETE', path)), { trouble })
   return h(
     'div',
@@ -52,7 +52,7 @@ function historyText({ history = [] }) {
   return history
     .slice(-4)
     .toReversed()
-    .map(({ version, at }) => `version ${version}${at ? `, ${ago(at)}` : ''}`)
+    .map(({ version, created_at: at }) => `version ${version}, ${ago(at)}`)
     .join(' ← ')
 }
 

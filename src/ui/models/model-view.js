@@ -39,11 +39,11 @@ function head(model, { url, trouble }) {
   const remove = async () => {
     const isSure = await confirm({
       title: `Delete ${name}?`,
-      text: `All ${versions.length} versions go for good.`,
+      text: `All its versions (${versions.length}) and aliases go for good, and it is no longer served.`,
       action: 'Delete all versions',
     })
     if (!isSure) return
-    await sendJson('DELETE', url)
+    await sendJson('DELETE', `${url}?force=true`)
     goTo(['models'])
   }
   const chat = linkButton('Chat with it', hashOf(['chat'], { model: name }), 'primary')
@@ -59,7 +59,7 @@ function head(model, { url, trouble }) {
   })
 }
 
-function versionTable({ name, versions, aliases }, { url, trouble, refresh, shown }) {
+function versionTable({ name, versions }, { url, trouble, refresh, shown }) {
   const remove = (version) => async () => {
     const isSure = await confirm({
       title: `Delete ${name}@${version}?`,
@@ -69,6 +69,12 @@ function versionTable({ name, versions, aliases }, { url, trouble, refresh, show
     if (!isSure) return
     await sendJson('DELETE', `${url}/versions/${version}`)
     await refresh()
+  }
+  /** Under its own name, beside prod. */
+  const serve = (version) => async () => {
+    const ref = `${name}@${version}`
+    await sendJson('PUT', `/v1/registry/served/${encodeURIComponent(ref)}`)
+    goTo(['models'])
   }
   const columns = [{ title: 'Version' }, { title: 'Aliases' }, { title: 'From', className: 'wide' }, { title: 'Published' }, { title: 'Size', className: 'number wide' }, { title: 'Note', className: 'wide' }, { title: '', className: 'last' }] // prettier-ignore
   const rows = versions.map((one) => [
@@ -80,16 +86,17 @@ function versionTable({ name, versions, aliases }, { url, trouble, refresh, show
       },
       String(one.version),
     ),
-    aliasesOf(one, aliases),
+    one.aliases.join(', '),
     one.from,
     ago(one.created_at),
     one.bytes ? bytes(one.bytes) : '–',
     one.note ?? '',
-    actionButton('Delete', remove(one.version), { trouble, className: 'quiet danger-text' }),
+    h(
+      'div',
+      { className: 'actions' },
+      one.aliases.includes('prod') ? null : actionButton('Serve it', serve(one.version), { trouble }),
+      actionButton('Delete', remove(one.version), { trouble, className: 'quiet danger-text' }),
+    ),
   ])
   return table(columns, rows, { caption: 'Versions' })
-}
-
-function aliasesOf({ version }, aliases) {
-  return aliases.filter((one) => one.version === version).map(({ alias }) => alias).join(', ') // prettier-ignore
 }

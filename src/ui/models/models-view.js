@@ -5,16 +5,20 @@ import { h } from '../shared/dom.js'
 import { ago, count } from '../shared/format.js'
 import { emptyState, linkButton, pageHead, section, table } from '../shared/layout.js'
 import { actionButton, confirm, createTrouble } from '../shared/notices.js'
+import { attributeText, kindNames } from './model-parts.js'
+import { loadServed, servedTable } from './served-models.js'
 
 export async function showModels(root) {
   const trouble = createTrouble()
   const content = h('div')
   const refresh = async () => {
-    const [served, published, workspace] = await Promise.all(
-      ['/v1/models', '/v1/registry/models', '/v1/registry/workspace'].map((path) => getJson(path)),
-    )
+    const [served, published, workspace] = await Promise.all([
+      loadServed(),
+      getJson('/v1/registry/models'),
+      getJson('/v1/registry/workspace'),
+    ])
     content.replaceChildren(
-      section('Served now', servedTable(served.data)),
+      section('Served now', servedTable(served, { trouble, refresh })),
       section('Published', publishedTable(published.data)),
       section('Workspace', workspaceTable(workspace.data, { trouble, refresh })),
     )
@@ -29,25 +33,6 @@ export async function showModels(root) {
     trouble.element,
     content,
   )
-}
-
-const kindNames = { 'language-model': 'language', 'attribute-model': 'attributes' }
-
-const attributeText = (attributes) =>
-  (attributes ?? []).map((one) => one.name ?? one).join(', ') || 'none'
-
-function servedTable(models) {
-  const columns = [{ title: 'Name' }, { title: 'Kind' }, { title: 'Attributes', className: 'wide' }, { title: 'Context', className: 'number wide' }, { title: '', className: 'last' }] // prettier-ignore
-  const rows = models.map((model) => [
-    h('b', {}, model.id),
-    kindNames[model.kind],
-    attributeText(model.attributes),
-    count(model.context_length),
-    model.kind === 'language-model'
-      ? h('a', { href: hashOf(['chat'], { model: model.id }) }, 'Chat with it')
-      : '',
-  ])
-  return table(columns, rows, { caption: 'Served models' })
 }
 
 function publishedTable(models) {
@@ -83,15 +68,15 @@ function workspaceTable(models, { trouble, refresh }) {
     await refresh()
   }
   const columns = [{ title: 'Name' }, { title: 'Kind' }, { title: 'Attributes', className: 'wide' }, { title: 'Made', className: 'wide' }, { title: '', className: 'last' }] // prettier-ignore
-  const rows = models.map(({ name, kind, attributes, created_at: created }) => [
+  const rows = models.map(({ name, kind, problem, attributes, created_at: created }) => [
     h('b', {}, name),
-    kindNames[kind],
+    problem ? h('span', { className: 'warn' }, problem) : kindNames[kind],
     attributeText(attributes),
     created ? ago(created) : '–',
     h(
       'div',
       { className: 'actions' },
-      linkButton('Publish…', hashOf(['jobs', 'new', 'publish'], { from: name })),
+      problem ? null : linkButton('Publish…', hashOf(['jobs', 'new', 'publish'], { from: name })),
       actionButton('Delete', remove(name), { trouble, className: 'quiet danger-text' }),
     ),
   ])
