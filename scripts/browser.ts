@@ -228,7 +228,7 @@ function consoleError(method: string, params: Params): string | undefined {
   }
   if (method === 'Runtime.consoleAPICalled' && params.type === 'error') {
     return (params.args as { value?: unknown; description?: string }[])
-      .map(({ value, description }) => String(value ?? description))
+      .map(({ value, description }) => description ?? JSON.stringify(value))
       .join(' ')
   }
   if (method === 'Log.entryAdded') {

@@ -22,6 +22,20 @@ export function jobTitle({ kind, name, spec }) {
 /** Within a pipeline all jobs have the pipeline's name; what tells them apart is what they make. */
 export const stepTitle = (job) => jobTitle({ ...job, name: null })
 
+/** One word or two, where the other jobs of the pipeline stand beside it. */
+export function shortTitle({ kind, spec }) {
+  const stages = { apm: 'Attribute model', sft: 'Fine-tuning', pretrain: 'Pretraining' }
+  const titles = {
+    train: stages[spec.stage],
+    label: 'Labels',
+    evaluate: 'Evaluation',
+    bootstrap: 'Bootstrapping',
+    publish: 'Publication',
+    import: 'Import',
+  }
+  return titles[kind] ?? kind
+}
+
 export function stateBadge(status) {
   return h('span', { className: `badge ${status}` }, status)
 }

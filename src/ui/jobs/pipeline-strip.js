@@ -2,7 +2,7 @@
 import { hashOf } from '../router.js'
 import { getJson } from '../shared/api.js'
 import { h } from '../shared/dom.js'
-import { stepTitle } from './job-parts.js'
+import { shortTitle, stepTitle } from './job-parts.js'
 import { inOrder } from './jobs-view.js'
 
 export function createPipelineStrip(job) {
@@ -28,9 +28,10 @@ function step(job, isCurrent) {
     {
       className: `step ${job.status}`,
       href: hashOf(['jobs', job.id]),
+      title: stepTitle(job),
       ...(isCurrent && { 'aria-current': 'page' }),
     },
-    h('b', {}, stepTitle(job)),
+    h('b', {}, shortTitle(job)),
     h('small', {}, job.status),
   )
 }

@@ -1,5 +1,5 @@
 /** Line charts over uPlot in the colours of the page; they follow the theme, the width and the data. */
-import uPlot from '/vendor/uplot.js'
+import uPlot from '../vendor/uplot.js'
 import { h } from './dom.js'
 import { figure } from './format.js'
 

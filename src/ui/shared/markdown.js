@@ -91,8 +91,9 @@ function cells(row) {
   return inner.split(/(?<!\\)\|/).map((cell) => cell.trim().replaceAll('\\|', '|'))
 }
 
+/** Lengths are bounded, so that no line of marks takes long. */
 const inlinePattern =
-  /(?<code>`[^`]+`)|(?<picture>!\[[^\]]*\]\([^)\s]*\))|(?<link>\[[^\]]+\]\([^)\s]+\))|(?<bold>\*\*[^*]+\*\*)|(?<italic>\*[^*\s][^*]*\*|\b_[^_]+_\b)/g
+  /(?<code>`[^`]{1,500}`)|(?<picture>!\[[^\]]{0,300}\]\([^)\s]{0,2000}\))|(?<link>\[[^\]]{1,300}\]\([^)\s]{1,2000}\))|(?<bold>\*\*[^*]{1,300}\*\*)|(?<italic>\*[^*\s][^*]{0,300}\*|\b_[^_]{1,300}_\b)/g
 
 /** The pieces of a line: texts and `{type, text, href?}`. */
 export function parseInline(text) {
