@@ -23,7 +23,15 @@ export const NpcId = z
   .regex(/^[a-z0-9][a-z0-9_-]{0,63}$/, { error: 'expected a–z, 0–9, - and _, at most 64' })
   .refine((id) => id !== 'templates' && id !== 'load', { error: 'the name is taken by a route' })
 
-const text = (max: number) => z.string().max(max)
+/** A text that every database can hold. */
+const text = (max: number, min = 0) =>
+  z
+    .string()
+    .min(min)
+    .max(max)
+    .refine((value) => !value.includes('\0') && value.isWellFormed(), {
+      error: 'a NUL character or half a character (a lone surrogate) is not allowed',
+    })
 const seconds = z.number().positive().max(315_360_000)
 const flatData = z.record(text(64), z.union([z.number(), text(1000), z.boolean()]))
 
@@ -72,7 +80,7 @@ export const NpcActionRule = z.strictObject({
 export type NpcActionRule = z.infer<typeof NpcActionRule>
 
 export const NpcDefinition = z.strictObject({
-  name: text(100).min(1),
+  name: text(100, 1),
   /** A served model; the first language model unless given. */
   model: text(200).nullish(),
   /** Who the character is: the beginning of the system message. Never forgotten. */
@@ -107,7 +115,7 @@ export const NpcDefinition = z.strictObject({
       z.strictObject({
         event: NpcEventName,
         /** Words or phrases; case does not matter, whole words only. */
-        any: z.array(text(100).min(1)).min(1).max(300),
+        any: z.array(text(100, 1)).min(1).max(300),
       }),
     )
     .max(50)
@@ -179,7 +187,7 @@ export const NpcEventRequest = z.strictObject({
 export type NpcEventRequest = z.infer<typeof NpcEventRequest>
 
 const sayFields = {
-  message: text(20_000).min(1),
+  message: text(20_000, 1),
   /** Repeats the draw; else the definition's seed counts, else chance. */
   seed: samplingFields.seed,
   temperature: samplingFields.temperature,
@@ -284,9 +292,9 @@ export const NpcExchange = z.strictObject({
   exchange: z.int().min(0),
   /** The character's time. */
   time: z.number().min(0),
-  message: z.string(),
+  message: text(20_000),
   /** As far as it was heard. */
-  line: z.string(),
+  line: text(100_000),
   /** What the line was written for. */
   attributes: AttributeValues,
   /** Events that the message raised. */

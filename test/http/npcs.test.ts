@@ -178,6 +178,8 @@ const bad: [string, string, object, number, object][] = [
   ['an event with nested data', '/torvald/events', { type: 'player.hit', data: { damage: {} } }, 400, { param: 'data.damage' }],
   ['a time for the server clock', '/torvald/events', { type: 'sorry', time: 1 }, 400, { param: 'time' }],
   ['no message', '/torvald/say', { message: '' }, 400, { param: 'message' }],
+  ['a NUL', '/torvald/say', { message: 'a\0b' }, 400, { param: 'message', message: /NUL/ }],
+  ['half a character', '', { definition: { ...definition, persona: '\ud800' } }, 400, { param: 'definition.persona' }],
   ['an endless message', '/torvald/say', { message: 'x '.repeat(9000) }, 400, { code: 'context_length_exceeded', param: 'message' }],
   ['nothing to interrupt', '/torvald/interrupt', {}, 404, { code: 'not_found' }],
   ['a save of another kind', '/load', { save: { object: 'npc.save', schema: 2 } }, 400, { param: 'save.schema' }],

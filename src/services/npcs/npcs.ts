@@ -28,6 +28,8 @@ export interface NpcsOptions {
   limit?: number
 }
 
+type Make = (record: NpcRecord) => NpcRecord
+
 /** Attempts to make a change that others get in the way of. */
 const maxAttempts = 50
 
@@ -35,6 +37,7 @@ export function createNpcs(options: NpcsOptions): Npcs {
   const { models, generator, store, now = Date.now, limit = 10_000 } = options
   const queue = createLineQueue()
   const running = new Map<string, RunningLine>()
+  const changes = new Map<string, Promise<void>>()
   const templates = readTemplates()
 
   const lifeOfRecord = (record: NpcRecord): Life => lifeOf(record.definition, models)
@@ -42,14 +45,32 @@ export function createNpcs(options: NpcsOptions): Npcs {
   const need = async (id: string): Promise<NpcRecord> =>
     (await store.get(id)) ?? fail('NPC_NOT_FOUND', `"${id.slice(0, 80)}"`, { param: 'id' })
 
-  /** Makes the change again when somebody else was quicker. */
-  const change = async (id: string, make: (record: NpcRecord) => NpcRecord): Promise<NpcRecord> => {
+  /** Makes the change again when another server was quicker. */
+  const changeNow = async (id: string, make: Make): Promise<NpcRecord> => {
     for (let attempt = 0; attempt < maxAttempts; attempt++) {
       const previous = await need(id)
       const next = { ...make(previous), version: previous.version + 1, updatedAtMs: now() }
       if (await store.replace(next, previous)) return next
     }
     return fail('NPC_CHANGED', `"${id}", ${maxAttempts} times while this request was tried`)
+  }
+
+  /** The changes of a character in the order of asking: an event sent before a line is known to the line. */
+  const change = (id: string, make: Make): Promise<NpcRecord> => {
+    const result = (changes.get(id) ?? Promise.resolve()).then(() => changeNow(id, make))
+    const end = result.then(
+      () => {},
+      () => {},
+    )
+    changes.set(id, end)
+    void end.then(() => changes.get(id) === end && changes.delete(id))
+    return result
+  }
+
+  /** The character after the changes asked for so far. */
+  const current = async (id: string): Promise<NpcRecord> => {
+    await changes.get(id)
+    return need(id)
   }
 
   const create = async ({ id, definition, keyId = null }: NewNpc): Promise<NpcRecord> => {
@@ -67,8 +88,8 @@ export function createNpcs(options: NpcsOptions): Npcs {
     describeState(lifeOfRecord(record), record, timeOf(record, now()))
 
   const shortenLast = async (id: string, { heard, exchange }: Interruption): Promise<Line> => {
-    const record = await change(id, (current) => {
-      const last = current.exchanges.at(-1)
+    const record = await change(id, (before) => {
+      const last = before.exchanges.at(-1)
       if (!last || (exchange !== undefined && exchange !== last.exchange)) {
         const which = exchange === undefined ? 'a line' : `the line of exchange ${exchange}`
         return fail('NOT_FOUND', `${which} to interrupt; the last exchange counts only`)
@@ -76,7 +97,7 @@ export function createNpcs(options: NpcsOptions): Npcs {
       const line = heardPart(last.line, heard)
       const isCut = last.interrupted || line.length < last.line.length
       const shortened = { ...last, line, interrupted: isCut }
-      return { ...current, exchanges: [...current.exchanges.slice(0, -1), shortened] }
+      return { ...before, exchanges: [...before.exchanges.slice(0, -1), shortened] }
     })
     const { exchange: number, line, attributes, events, actions } = record.exchanges.at(-1)!
     const report = { exchange: number, line, attributes, events, actions, usage: null }
@@ -98,7 +119,7 @@ export function createNpcs(options: NpcsOptions): Npcs {
       const records = await store.list({ limit: wanted + 1, after })
       return { records: records.slice(0, wanted), hasMore: records.length > wanted }
     },
-    get: need,
+    get: current,
     async update(id, definition, version) {
       const { character } = lifeOf(definition, models)
       return change(id, (record) => {
@@ -114,12 +135,12 @@ export function createNpcs(options: NpcsOptions): Npcs {
     async delete(id) {
       if (!(await store.delete(id))) await need(id)
     },
-    state: async (id) => stateOf(await need(id)),
+    state: async (id) => stateOf(await current(id)),
     async event(id, event, time) {
-      const record = await change(id, (current) => {
-        const at = timeOf(current, now(), time)
-        const state = applyEvent(lifeOfRecord(current).character, current.state, event, at)
-        return { ...current, state }
+      const record = await change(id, (before) => {
+        const at = timeOf(before, now(), time)
+        const state = applyEvent(lifeOfRecord(before).character, before.state, event, at)
+        return { ...before, state }
       })
       return describeState(lifeOfRecord(record), record, record.state.time)
     },
@@ -135,7 +156,7 @@ export function createNpcs(options: NpcsOptions): Npcs {
           running: (line: RunningLine | null) =>
             void (line ? running.set(id, line) : running.delete(id)),
         }
-        yield* sayLine(parts, await need(id), request, signal)
+        yield* sayLine(parts, await current(id), request, signal)
       } finally {
         leave()
       }
@@ -149,12 +170,12 @@ export function createNpcs(options: NpcsOptions): Npcs {
       return shortenLast(id, interruption)
     },
     async exchanges(id, { limit: wanted, before = Infinity }) {
-      const { exchanges } = await need(id)
+      const { exchanges } = await current(id)
       const found = exchanges.filter((item) => item.exchange < before)
       return { exchanges: found.slice(-wanted), hasMore: found.length > wanted }
     },
     async save(id) {
-      const record = await need(id)
+      const record = await current(id)
       const { definition, exchanges } = record
       const state = advance(record.state, timeOf(record, now()))
       const saved_at = Math.floor(now() / 1000)
@@ -175,8 +196,8 @@ export function createNpcs(options: NpcsOptions): Npcs {
     const record = newRecord(id, definition, { state, keyId, nowMs: now() })
     const loaded = { ...record, exchanges }
     if (mayReplace && (await store.get(record.id))) {
-      return change(record.id, (current) => ({
-        ...current,
+      return change(record.id, (before) => ({
+        ...before,
         definition,
         state,
         exchanges,

@@ -259,7 +259,7 @@ async function storeLine(parts: SayParts, plan: Plan, outcome: Outcome): Promise
       exchange: heard.exchanges,
       time: state.time,
       message: plan.request.message,
-      line: outcome.line,
+      line: outcome.line.replaceAll('\0', '\uFFFD'), // no database holds a NUL
       attributes,
       events,
       actions,

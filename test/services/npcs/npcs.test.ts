@@ -183,6 +183,23 @@ t.test('an event takes effect while a line is being written, and is kept', async
   t.same(await ending, { ...line, type: 'done' })
 })
 
+t.test('a line knows of what was asked for before it, however slow the store', async (t) => {
+  const { npcs, model, store } = setup(['Once upon a time.'])
+  const { replace } = store
+  store.replace = async (...args) => {
+    for (let turns = 0; turns < 20; turns++) await new Promise((resolve) => setImmediate(resolve))
+    return replace(...args)
+  }
+  const { id } = await npcs.create({ definition: guard })
+  await say(npcs, id, words('A story?'))
+  const interruption = npcs.interrupt(id, { heard: 'Once' })
+  const event = npcs.event(id, { type: 'player.gave_gift' })
+  const line = await say(npcs, id, words('Go on'))
+  await Promise.all([interruption, event])
+  t.match(line.actions, [{ type: 'smile' }, { type: 'give_item' }])
+  t.match(model.requests.at(-1)!.prompt, { messages: [{}, {}, { content: 'Once' }, {}] })
+})
+
 t.test('barge-in: the reply stops, and the heard part is remembered', async (t) => {
   const { npcs, model } = setup(['Once upon ', 'a time'], { hang: true })
   const { id } = await npcs.create({ definition: guard })
