@@ -15,6 +15,10 @@ export const Model = z.strictObject({
   attributes: z.array(AttributeSpec),
   /** The attribute model that measures this model's replies. */
   attribute_model: z.string().nullable(),
+  /** The number of a published version; null: the model is not published. */
+  version: z.int().nullable(),
+  /** The aliases of this version. */
+  aliases: z.array(z.string()),
 })
 export type Model = z.infer<typeof Model>
 

@@ -62,7 +62,8 @@ export interface paths {
         get: operations["getV1ModelsId"];
         put?: never;
         post?: never;
-        delete?: never;
+        /** Stop serving a published, requested or workspace model and delete it */
+        delete: operations["deleteV1ModelsId"];
         options?: never;
         head?: never;
         patch?: never;
@@ -309,6 +310,441 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/datasets": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The data sets */
+        get: operations["getV1Datasets"];
+        put?: never;
+        /** Upload a data set of any size; rows that are not valid are set aside */
+        post: operations["postV1Datasets"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/datasets/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One data set */
+        get: operations["getV1DatasetsName"];
+        put?: never;
+        post?: never;
+        /** Delete a data set that no job uses */
+        delete: operations["deleteV1DatasetsName"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/datasets/{name}/rows": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A page of its rows */
+        get: operations["getV1DatasetsNameRows"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/datasets/{name}/stats": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Histograms, means, spreads and correlations of its attributes */
+        get: operations["getV1DatasetsNameStats"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/datasets/{name}/quarantine": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A page of the rows that were not valid, with the reasons */
+        get: operations["getV1DatasetsNameQuarantine"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/datasets/{name}/download": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** All rows as a file */
+        get: operations["getV1DatasetsNameDownload"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/files": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The files, newest first */
+        get: operations["getV1Files"];
+        put?: never;
+        /** Upload a file, such as the rows of a fine-tuning job */
+        post: operations["postV1Files"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/files/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One file */
+        get: operations["getV1FilesId"];
+        put?: never;
+        post?: never;
+        /** Delete a file */
+        delete: operations["deleteV1FilesId"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/files/{id}/content": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The content of a file */
+        get: operations["getV1FilesIdContent"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/jobs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Jobs, newest first */
+        get: operations["getV1Jobs"];
+        put?: never;
+        /** Create a job, or the jobs of a pipeline */
+        post: operations["postV1Jobs"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/jobs/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One job */
+        get: operations["getV1JobsId"];
+        put?: never;
+        post?: never;
+        /** Remove a job that is over, with its events and checkpoints */
+        delete: operations["deleteV1JobsId"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/jobs/{id}/cancel": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Stop a job; a running training saves a checkpoint first */
+        post: operations["postV1JobsIdCancel"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/jobs/{id}/retry": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Let a failed or cancelled job go on from its last checkpoint */
+        post: operations["postV1JobsIdRetry"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/jobs/{id}/events": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Follow a job: its events so far and those to come, or with format=json a list */
+        get: operations["getV1JobsIdEvents"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/registry/models": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The published models with their versions and aliases */
+        get: operations["getV1RegistryModels"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/registry/models/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One published model */
+        get: operations["getV1RegistryModelsName"];
+        put?: never;
+        post?: never;
+        /** Delete a published model with all its versions */
+        delete: operations["deleteV1RegistryModelsName"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/registry/models/{name}/versions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Publish a model as the next version; with the alias prod it is served at once */
+        post: operations["postV1RegistryModelsNameVersions"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/registry/models/{name}/versions/{version}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One version */
+        get: operations["getV1RegistryModelsNameVersionsVersion"];
+        put?: never;
+        post?: never;
+        /** Delete a version that no alias, server or job needs */
+        delete: operations["deleteV1RegistryModelsNameVersionsVersion"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/registry/models/{name}/versions/{version}/card": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The model card of a version */
+        get: operations["getV1RegistryModelsNameVersionsVersionCard"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/registry/models/{name}/aliases/{alias}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Point an alias to a version; requests follow once the version is loaded */
+        put: operations["putV1RegistryModelsNameAliasesAlias"];
+        post?: never;
+        /** Delete an alias; without prod the model is no longer served */
+        delete: operations["deleteV1RegistryModelsNameAliasesAlias"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/registry/models/{name}/aliases/{alias}/rollback": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Point an alias back to the version before */
+        post: operations["postV1RegistryModelsNameAliasesAliasRollback"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/registry/served": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What is served, in which version, and what could not be loaded */
+        get: operations["getV1RegistryServed"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/registry/served/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Serve a version, an alias or a workspace model beside the others, until unloaded */
+        put: operations["putV1RegistryServedName"];
+        post?: never;
+        /** Stop serving what was asked for; running replies end as usual */
+        delete: operations["deleteV1RegistryServedName"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/registry/workspace": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The models that trainings and imports wrote */
+        get: operations["getV1RegistryWorkspace"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/registry/workspace/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Delete a workspace model; what was published from it stays */
+        delete: operations["deleteV1RegistryWorkspaceName"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -471,6 +907,17 @@ export interface components {
             id: string;
         } | {
             /** @constant */
+            type: "watch_job";
+            id: string;
+            /** Format: uuid */
+            job: string;
+            after?: number | null;
+        } | {
+            /** @constant */
+            type: "unwatch_job";
+            id: string;
+        } | {
+            /** @constant */
             type: "ping";
         } | {
             /** @constant */
@@ -613,6 +1060,8 @@ export interface components {
             context_length: number;
             attributes: components["schemas"]["AttributeSpec"][];
             attribute_model: string | null;
+            version: number | null;
+            aliases: string[];
         };
         ModelList: {
             /** @constant */
@@ -681,6 +1130,17 @@ export interface components {
             param: string | null;
         } | {
             /** @constant */
+            type: "job_event";
+            id: string;
+            job: string;
+            event: components["schemas"]["JobEvent"];
+        } | {
+            /** @constant */
+            type: "job_done";
+            id: string;
+            job: components["schemas"]["Job"];
+        } | {
+            /** @constant */
             type: "pong";
         } | {
             /** @constant */
@@ -747,6 +1207,376 @@ export interface components {
             prompt_tokens_details: {
                 cached_tokens: number;
             };
+        };
+        Dataset: {
+            /** @constant */
+            object: "dataset";
+            name: string;
+            /** @enum {string} */
+            kind: "conversations" | "tokens";
+            rows: number;
+            sha256: string;
+            bytes: number;
+            quarantined: number;
+            attributes: {
+                [key: string]: {
+                    count: number;
+                    mean: number;
+                    sd: number;
+                };
+            };
+            source: {
+                [key: string]: unknown;
+            };
+            created_at: number;
+        };
+        DatasetDeleted: {
+            /** @constant */
+            object: "dataset";
+            name: string;
+            /** @constant */
+            deleted: true;
+        };
+        DatasetList: {
+            /** @constant */
+            object: "list";
+            data: components["schemas"]["Dataset"][];
+            /** @constant */
+            has_more: false;
+        };
+        DatasetRows: {
+            /** @constant */
+            object: "list";
+            data: {
+                [key: string]: unknown;
+            }[];
+            offset: number;
+            total: number;
+            has_more: boolean;
+        };
+        DatasetStatistics: {
+            /** @constant */
+            object: "dataset.stats";
+            name: string;
+            sha256: string;
+            conversations: number;
+            assistant_turns: number;
+            rated_turns: number;
+            attributes: {
+                [key: string]: {
+                    count: number;
+                    missing: number;
+                    mean: number;
+                    sd: number;
+                    histogram: {
+                        [key: string]: number;
+                    };
+                    other_levels: number;
+                };
+            };
+            correlations: {
+                [key: string]: {
+                    [key: string]: number | null;
+                };
+            };
+            reply_characters: {
+                min: number;
+                mean: number;
+                median: number;
+                p95: number;
+                max: number;
+            } | null;
+            messages_per_conversation: {
+                min: number;
+                mean: number;
+                median: number;
+                p95: number;
+                max: number;
+            } | null;
+        };
+        QuarantineRow: {
+            line: number;
+            reason: string;
+            raw: string;
+        };
+        QuarantineRows: {
+            /** @constant */
+            object: "list";
+            data: components["schemas"]["QuarantineRow"][];
+            offset: number;
+            total: number;
+            has_more: boolean;
+        };
+        File: {
+            id: string;
+            /** @constant */
+            object: "file";
+            bytes: number;
+            created_at: number;
+            filename: string;
+            purpose: string;
+            /** @constant */
+            status: "processed";
+        };
+        FileDeleted: {
+            id: string;
+            /** @constant */
+            object: "file";
+            /** @constant */
+            deleted: true;
+        };
+        FileList: {
+            /** @constant */
+            object: "list";
+            data: components["schemas"]["File"][];
+            has_more: boolean;
+            first_id: string | null;
+            last_id: string | null;
+        };
+        BootstrapSpec: {
+            data: string;
+            model: string;
+            apm: string;
+            name: string;
+            samples?: number | null;
+            mix?: number | null;
+            top_k?: number | null;
+            temperature?: number | null;
+            concurrency?: number | null;
+            overwrite?: boolean | null;
+            epochs?: number | null;
+            max_steps?: number | null;
+            batch_size?: number | null;
+            accumulate?: number | null;
+            max_tokens?: number | null;
+            lr?: number | null;
+            lr_schedule?: ("constant" | "linear" | "cosine") | null;
+            warmup_steps?: number | null;
+            weight_decay?: number | null;
+            clip_norm?: number | null;
+            seed?: number | null;
+            eval_every?: number | null;
+            checkpoint_every?: number | null;
+            label_dropout?: number | null;
+            dtype?: ("f32" | "f16") | null;
+        };
+        CreateJobRequest: {
+            /** @constant */
+            kind: "train";
+            spec: components["schemas"]["TrainSpec"];
+            name?: string | null;
+            priority?: number | null;
+            after?: string[] | null;
+        } | {
+            /** @constant */
+            kind: "label";
+            spec: components["schemas"]["LabelSpec"];
+            name?: string | null;
+            priority?: number | null;
+            after?: string[] | null;
+        } | {
+            /** @constant */
+            kind: "bootstrap";
+            spec: components["schemas"]["BootstrapSpec"];
+            name?: string | null;
+            priority?: number | null;
+            after?: string[] | null;
+        } | {
+            /** @constant */
+            kind: "evaluate";
+            spec: components["schemas"]["EvaluateSpec"];
+            name?: string | null;
+            priority?: number | null;
+            after?: string[] | null;
+        } | {
+            /** @constant */
+            kind: "import";
+            spec: components["schemas"]["ImportSpec"];
+            name?: string | null;
+            priority?: number | null;
+            after?: string[] | null;
+        } | {
+            /** @constant */
+            kind: "publish";
+            spec: components["schemas"]["PublishSpec"];
+            name?: string | null;
+            priority?: number | null;
+            after?: string[] | null;
+        };
+        CreatedJobs: components["schemas"]["Job"] | components["schemas"]["JobList"];
+        CreatePipelineRequest: {
+            pipeline: components["schemas"]["PipelineStep"][];
+            name?: string | null;
+            priority?: number | null;
+        };
+        EvaluateSpec: {
+            /** @constant */
+            type: "apm";
+            apm: string;
+            data: string;
+        } | {
+            /** @constant */
+            type: "steering";
+            model: string;
+            apm?: string | null;
+            meters?: ("none" | "village") | null;
+            prompts?: string | null;
+            limit?: number | null;
+            levels?: number[] | null;
+            others?: ("random" | "default") | null;
+            temperature?: number | null;
+            prompt_only?: number | null;
+            concurrency?: number | null;
+            seed?: number | null;
+        };
+        ImportSpec: {
+            path: string;
+            name: string;
+            attributes?: string | null;
+            quantize?: ("f32" | "f16") | null;
+            overwrite?: boolean | null;
+        };
+        Job: {
+            id: string;
+            /** @constant */
+            object: "job";
+            /** @enum {string} */
+            kind: "train" | "label" | "bootstrap" | "evaluate" | "import" | "publish";
+            name: string | null;
+            spec: {
+                [key: string]: unknown;
+            };
+            /** @enum {string} */
+            status: "waiting" | "queued" | "running" | "succeeded" | "failed" | "cancelled";
+            priority: number;
+            pipeline_id: string | null;
+            after: string[];
+            progress: components["schemas"]["JobProgress"] | null;
+            result: unknown;
+            error: {
+                code: string;
+                message: string;
+            } | null;
+            attempts: number;
+            created_at: number;
+            started_at: number | null;
+            finished_at: number | null;
+        };
+        JobDeleted: {
+            id: string;
+            /** @constant */
+            object: "job";
+            /** @constant */
+            deleted: true;
+        };
+        JobEvent: {
+            seq: number;
+            /** @enum {string} */
+            type: "status" | "progress" | "metrics" | "log" | "result" | "error";
+            data: {
+                [key: string]: unknown;
+            };
+            created_at: number;
+        };
+        JobEventList: {
+            /** @constant */
+            object: "list";
+            data: components["schemas"]["JobEvent"][];
+            has_more: boolean;
+        };
+        JobList: {
+            /** @constant */
+            object: "list";
+            data: components["schemas"]["Job"][];
+            has_more?: boolean;
+        };
+        JobProgress: {
+            done: number;
+            total: number;
+            unit: string;
+            note: string;
+        };
+        LabelSpec: {
+            data: string;
+            apm: string;
+            name: string;
+            overwrite?: boolean | null;
+        };
+        NewJobs: components["schemas"]["CreateJobRequest"] | components["schemas"]["CreatePipelineRequest"];
+        PipelineStep: {
+            /** @constant */
+            kind: "train";
+            spec: components["schemas"]["TrainSpec"];
+            ref: string;
+            after?: string[] | null;
+        } | {
+            /** @constant */
+            kind: "label";
+            spec: components["schemas"]["LabelSpec"];
+            ref: string;
+            after?: string[] | null;
+        } | {
+            /** @constant */
+            kind: "bootstrap";
+            spec: components["schemas"]["BootstrapSpec"];
+            ref: string;
+            after?: string[] | null;
+        } | {
+            /** @constant */
+            kind: "evaluate";
+            spec: components["schemas"]["EvaluateSpec"];
+            ref: string;
+            after?: string[] | null;
+        } | {
+            /** @constant */
+            kind: "import";
+            spec: components["schemas"]["ImportSpec"];
+            ref: string;
+            after?: string[] | null;
+        } | {
+            /** @constant */
+            kind: "publish";
+            spec: components["schemas"]["PublishSpec"];
+            ref: string;
+            after?: string[] | null;
+        };
+        PublishSpec: {
+            model: string;
+            from: string;
+            aliases?: string[] | null;
+            note?: string | null;
+        };
+        TrainSpec: {
+            /** @enum {string} */
+            stage: "pretrain" | "apm" | "sft";
+            data: string;
+            base: string;
+            name: string;
+            attributes?: string | null;
+            template?: ("chat" | "nemo") | null;
+            lora?: number | null;
+            alpha?: number | null;
+            label_tokens?: boolean | null;
+            validation?: number | null;
+            overwrite?: boolean | null;
+            epochs?: number | null;
+            max_steps?: number | null;
+            batch_size?: number | null;
+            accumulate?: number | null;
+            max_tokens?: number | null;
+            lr?: number | null;
+            lr_schedule?: ("constant" | "linear" | "cosine") | null;
+            warmup_steps?: number | null;
+            weight_decay?: number | null;
+            clip_norm?: number | null;
+            seed?: number | null;
+            eval_every?: number | null;
+            checkpoint_every?: number | null;
+            label_dropout?: number | null;
+            dtype?: ("f32" | "f16") | null;
+            metadata?: {
+                [key: string]: string;
+            } | null;
         };
         Npc: {
             id: string;
@@ -997,6 +1827,145 @@ export interface components {
         NpcUpdateRequest: {
             definition: components["schemas"]["NpcDefinition"];
             version?: number | null;
+        };
+        AliasRequest: {
+            version: number;
+        };
+        DeletedModel: {
+            id: string;
+            /** @constant */
+            object: "model";
+            /** @constant */
+            deleted: true;
+        };
+        MovedAlias: {
+            /** @constant */
+            object: "registry.alias";
+            model: string;
+            alias: string;
+            version: number;
+            previous_version: number | null;
+            history: {
+                version: number;
+                /** @enum {string} */
+                change: "publish" | "alias" | "rollback";
+                created_at: number;
+            }[];
+            served: components["schemas"]["ServedModel"] | null;
+        };
+        PublishRequest: {
+            from: string;
+            aliases?: string[] | null;
+            note?: string | null;
+        };
+        PublishedVersion: {
+            /** @constant */
+            object: "registry.version";
+            model: string;
+            version: number;
+            sha256: string;
+            bytes: number;
+            files: {
+                path: string;
+                bytes: number;
+                sha256: string;
+            }[];
+            from: string;
+            note: string | null;
+            /** @enum {string} */
+            kind: "language-model" | "attribute-model";
+            attributes: string[];
+            aliases: string[];
+            created_at: number;
+            served: components["schemas"]["ServedModel"] | null;
+        };
+        RegistryAlias: {
+            /** @constant */
+            object: "registry.alias";
+            model: string;
+            alias: string;
+            version: number;
+            previous_version: number | null;
+            history: {
+                version: number;
+                /** @enum {string} */
+                change: "publish" | "alias" | "rollback";
+                created_at: number;
+            }[];
+        };
+        RegistryDeleted: {
+            id: string;
+            /** @enum {string} */
+            object: "registry.model" | "registry.version" | "registry.alias" | "registry.workspace_model" | "registry.served";
+            /** @constant */
+            deleted: true;
+        };
+        RegistryModel: {
+            /** @constant */
+            object: "registry.model";
+            name: string;
+            versions: components["schemas"]["RegistryVersion"][];
+            aliases: components["schemas"]["RegistryAlias"][];
+        };
+        RegistryModelList: {
+            /** @constant */
+            object: "list";
+            data: components["schemas"]["RegistryModel"][];
+        };
+        RegistryVersion: {
+            /** @constant */
+            object: "registry.version";
+            model: string;
+            version: number;
+            sha256: string;
+            bytes: number;
+            files: {
+                path: string;
+                bytes: number;
+                sha256: string;
+            }[];
+            from: string;
+            note: string | null;
+            /** @enum {string} */
+            kind: "language-model" | "attribute-model";
+            attributes: string[];
+            aliases: string[];
+            created_at: number;
+        };
+        ServedModel: {
+            /** @constant */
+            object: "registry.served";
+            name: string;
+            version: number | null;
+            wanted_version: number | null;
+            /** @enum {string} */
+            state: "ready" | "loading" | "restarting" | "failed";
+            /** @enum {string} */
+            because: "configured" | "published" | "requested" | "companion";
+            error: {
+                code: string;
+                message: string;
+            } | null;
+        };
+        ServedModelList: {
+            /** @constant */
+            object: "list";
+            data: components["schemas"]["ServedModel"][];
+        };
+        WorkspaceModel: {
+            /** @constant */
+            object: "registry.workspace_model";
+            name: string;
+            kind: ("language-model" | "attribute-model") | null;
+            attributes: string[];
+            bytes: number;
+            created_at: number;
+            problem: string | null;
+        };
+        WorkspaceModelList: {
+            /** @constant */
+            object: "list";
+            data: components["schemas"]["WorkspaceModel"][];
         };
     };
     responses: never;
@@ -1253,6 +2222,65 @@ export interface operations {
             };
             /** @description An error */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description An error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+        };
+    };
+    deleteV1ModelsId: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The name of the model */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Stop serving a published, requested or workspace model and delete it */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeletedModel"];
+                };
+            };
+            /** @description An error */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description An error */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description An error */
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2265,6 +3293,1902 @@ export interface operations {
             };
             /** @description An error */
             429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description An error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+        };
+    };
+    getV1Datasets: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The data sets */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DatasetList"];
+                };
+            };
+            /** @description An error */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description An error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+        };
+    };
+    postV1Datasets: {
+        parameters: {
+            query?: {
+                /** @description Letters, digits, . _ -; at most 100 */
+                name?: string;
+                /** @description records, tokens, helpsteer, nemo or chat; records unless given */
+                format?: string;
+                /** @description true replaces a set of that name */
+                overwrite?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/x-ndjson": string;
+                "application/gzip": string;
+                "multipart/form-data": string;
+            };
+        };
+        responses: {
+            /** @description Upload a data set of any size; rows that are not valid are set aside */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Dataset"];
+                };
+            };
+            /** @description An error */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description An error */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description An error */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description An error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description An error */
+            507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+        };
+    };
+    getV1DatasetsName: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The name of the data set */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description One data set */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Dataset"];
+                };
+            };
+            /** @description An error */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description An error */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description An error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+        };
+    };
+    deleteV1DatasetsName: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The name of the data set */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Delete a data set that no job uses */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DatasetDeleted"];
+                };
+            };
+            /** @description An error */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description An error */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description An error */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description An error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+        };
+    };
+    getV1DatasetsNameRows: {
+        parameters: {
+            query?: {
+                /** @description Rows before the page; 0 unless given */
+                offset?: string;
+                /** @description The most rows, 1 to 1000; 20 unless given */
+                limit?: string;
+            };
+            header?: never;
+            path: {
+                /** @description The name of the data set */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of its rows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DatasetRows"];
+                };
+            };
+            /** @description An error */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description An error */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description An error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+        };
+    };
+    getV1DatasetsNameStats: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The name of the data set */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Histograms, means, spreads and correlations of its attributes */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DatasetStatistics"];
+                };
+            };
+            /** @description An error */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description An error */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description An error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+        };
+    };
+    getV1DatasetsNameQuarantine: {
+        parameters: {
+            query?: {
+                /** @description Rows before the page; 0 unless given */
+                offset?: string;
+                /** @description The most rows, 1 to 1000; 20 unless given */
+                limit?: string;
+            };
+            header?: never;
+            path: {
+                /** @description The name of the data set */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of the rows that were not valid, with the reasons */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["QuarantineRows"];
+                };
+            };
+            /** @description An error */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description An error */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description An error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+        };
+    };
+    getV1DatasetsNameDownload: {
+        parameters: {
+            query?: {
+                /** @description records or nemo; records unless given */
+                format?: string;
+            };
+            header?: never;
+            path: {
+                /** @description The name of the data set */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description All rows as a file */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/x-ndjson": string;
+                };
+            };
+            /** @description An error */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description An error */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description An error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+        };
+    };
+    getV1Files: {
+        parameters: {
+            query?: {
+                /** @description Only files of this purpose */
+                purpose?: string;
+                /** @description The most files, 1 to 10000; 10000 unless given */
+                limit?: string;
+                /** @description asc or desc, by age; desc unless given */
+                order?: string;
+                /** @description The last id of the page before */
+                after?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The files, newest first */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FileList"];
+                };
+            };
+            /** @description An error */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description An error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+        };
+    };
+    postV1Files: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "multipart/form-data": string;
+            };
+        };
+        responses: {
+            /** @description Upload a file, such as the rows of a fine-tuning job */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["File"];
+                };
+            };
+            /** @description An error */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description An error */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description An error */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description An error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description An error */
+            507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+        };
+    };
+    getV1FilesId: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The id of the file */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description One file */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["File"];
+                };
+            };
+            /** @description An error */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description An error */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description An error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+        };
+    };
+    deleteV1FilesId: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The id of the file */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Delete a file */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FileDeleted"];
+                };
+            };
+            /** @description An error */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description An error */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description An error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+        };
+    };
+    getV1FilesIdContent: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The id of the file */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The content of a file */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/octet-stream": string;
+                };
+            };
+            /** @description An error */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description An error */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description An error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+        };
+    };
+    getV1Jobs: {
+        parameters: {
+            query?: {
+                /** @description Only jobs with this status */
+                status?: string;
+                /** @description Only jobs of this kind */
+                kind?: string;
+                /** @description At most so many, 1 to 200; 20 unless given */
+                limit?: string;
+                /** @description Only jobs created before the one with this id */
+                before?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Jobs, newest first */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JobList"];
+                };
+            };
+            /** @description An error */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description An error */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description An error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+        };
+    };
+    postV1Jobs: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewJobs"];
+            };
+        };
+        responses: {
+            /** @description Create a job, or the jobs of a pipeline */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CreatedJobs"];
+                };
+            };
+            /** @description An error */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description An error */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description An error */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description An error */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description An error */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description An error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+        };
+    };
+    getV1JobsId: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The id of the job */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description One job */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Job"];
+                };
+            };
+            /** @description An error */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description An error */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description An error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+        };
+    };
+    deleteV1JobsId: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The id of the job */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Remove a job that is over, with its events and checkpoints */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JobDeleted"];
+                };
+            };
+            /** @description An error */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description An error */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description An error */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description An error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+        };
+    };
+    postV1JobsIdCancel: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The id of the job */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Stop a job; a running training saves a checkpoint first */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Job"];
+                };
+            };
+            /** @description An error */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description An error */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description An error */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description An error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+        };
+    };
+    postV1JobsIdRetry: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The id of the job */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Let a failed or cancelled job go on from its last checkpoint */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Job"];
+                };
+            };
+            /** @description An error */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description An error */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description An error */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description An error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+        };
+    };
+    getV1JobsIdEvents: {
+        parameters: {
+            query?: {
+                /** @description json: a list instead of server-sent events */
+                format?: string;
+                /** @description Only events after this seq; Last-Event-ID does the same */
+                after?: string;
+                /** @description With format=json: at most so many; 1000 unless given */
+                limit?: string;
+            };
+            header?: never;
+            path: {
+                /** @description The id of the job */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Follow a job: its events so far and those to come, or with format=json a list */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JobEventList"];
+                    "text/event-stream": components["schemas"]["JobEvent"];
+                };
+            };
+            /** @description An error */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description An error */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description An error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+        };
+    };
+    getV1RegistryModels: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The published models with their versions and aliases */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RegistryModelList"];
+                };
+            };
+            /** @description An error */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description An error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+        };
+    };
+    getV1RegistryModelsName: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The name of the model */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description One published model */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RegistryModel"];
+                };
+            };
+            /** @description An error */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description An error */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description An error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+        };
+    };
+    deleteV1RegistryModelsName: {
+        parameters: {
+            query?: {
+                /** @description true: although it has aliases and is served */
+                force?: string;
+            };
+            header?: never;
+            path: {
+                /** @description The name of the model */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Delete a published model with all its versions */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RegistryDeleted"];
+                };
+            };
+            /** @description An error */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description An error */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description An error */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description An error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+        };
+    };
+    postV1RegistryModelsNameVersions: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The name of the model */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PublishRequest"];
+            };
+        };
+        responses: {
+            /** @description Publish a model as the next version; with the alias prod it is served at once */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PublishedVersion"];
+                };
+            };
+            /** @description An error */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description An error */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description An error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+        };
+    };
+    getV1RegistryModelsNameVersionsVersion: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The name of the model */
+                name: string;
+                /** @description The number of the version */
+                version: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description One version */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RegistryVersion"];
+                };
+            };
+            /** @description An error */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description An error */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description An error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+        };
+    };
+    deleteV1RegistryModelsNameVersionsVersion: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The name of the model */
+                name: string;
+                /** @description The number of the version */
+                version: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Delete a version that no alias, server or job needs */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RegistryDeleted"];
+                };
+            };
+            /** @description An error */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description An error */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description An error */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description An error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+        };
+    };
+    getV1RegistryModelsNameVersionsVersionCard: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The name of the model */
+                name: string;
+                /** @description The number of the version */
+                version: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The model card of a version */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/markdown": string;
+                };
+            };
+            /** @description An error */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description An error */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description An error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+        };
+    };
+    putV1RegistryModelsNameAliasesAlias: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The name of the model */
+                name: string;
+                /** @description Such as prod */
+                alias: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AliasRequest"];
+            };
+        };
+        responses: {
+            /** @description Point an alias to a version; requests follow once the version is loaded */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MovedAlias"];
+                };
+            };
+            /** @description An error */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description An error */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description An error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+        };
+    };
+    deleteV1RegistryModelsNameAliasesAlias: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The name of the model */
+                name: string;
+                /** @description Such as prod */
+                alias: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Delete an alias; without prod the model is no longer served */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RegistryDeleted"];
+                };
+            };
+            /** @description An error */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description An error */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description An error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+        };
+    };
+    postV1RegistryModelsNameAliasesAliasRollback: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The name of the model */
+                name: string;
+                /** @description Such as prod */
+                alias: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Point an alias back to the version before */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MovedAlias"];
+                };
+            };
+            /** @description An error */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description An error */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description An error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+        };
+    };
+    getV1RegistryServed: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What is served, in which version, and what could not be loaded */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ServedModelList"];
+                };
+            };
+            /** @description An error */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description An error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+        };
+    };
+    putV1RegistryServedName: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Such as village@2, village@beta or a workspace model */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Serve a version, an alias or a workspace model beside the others, until unloaded */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ServedModel"];
+                };
+            };
+            /** @description An error */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description An error */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description An error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+        };
+    };
+    deleteV1RegistryServedName: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The name of the model */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Stop serving what was asked for; running replies end as usual */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RegistryDeleted"];
+                };
+            };
+            /** @description An error */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description An error */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description An error */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description An error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+        };
+    };
+    getV1RegistryWorkspace: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The models that trainings and imports wrote */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WorkspaceModelList"];
+                };
+            };
+            /** @description An error */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description An error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+        };
+    };
+    deleteV1RegistryWorkspaceName: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The name of the model */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Delete a workspace model; what was published from it stays */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RegistryDeleted"];
+                };
+            };
+            /** @description An error */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description An error */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description An error */
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -8,7 +8,9 @@ export const Role = z.enum(['system', 'user', 'assistant'])
 export type Role = z.infer<typeof Role>
 
 const attributeName = z.string().max(64).regex(attributeNamePattern)
-const values = z.record(attributeName, z.number())
+/** Far beyond any scale, and small enough that sums and squares of them stay numbers. */
+const value = z.number().min(-1e9).max(1e9)
+const values = z.record(attributeName, value)
 
 /** One turn. Only an assistant turn carries attributes; a missing attribute is unknown, not zero. */
 export const Message = z
@@ -18,7 +20,7 @@ export const Message = z
     /** Means of raters or predicted values; fractions allowed. */
     attributes: values.optional(),
     /** The values of the single raters. */
-    ratings: z.record(attributeName, z.array(z.number())).optional(),
+    ratings: z.record(attributeName, z.array(value)).optional(),
     /** Generated data only: the levels the text was written for. Never used in training. */
     truth: values.optional(),
   })
@@ -64,7 +66,7 @@ export const DatasetManifest = z.strictObject({
   rows: z.int().nonnegative(),
   /** Of `records.ndjson`, hex. */
   sha256: z.string().regex(/^[0-9a-f]{64}$/),
-  /** Rows of the source that were not valid; they stand in `quarantine.ndjson` with the reason. */
+  /** Rows of the source that were not valid; the first 100,000 stand in `quarantine.ndjson` with the reason. */
   quarantined: z.int().nonnegative(),
   /** Per attribute: rated assistant turns, their mean and standard deviation (of the population). */
   attributes: z.record(
@@ -75,3 +77,37 @@ export const DatasetManifest = z.strictObject({
   createdAt: z.string(),
 })
 export type DatasetManifest = z.infer<typeof DatasetManifest>
+
+const LengthStats = z.strictObject({
+  min: z.number(),
+  mean: z.number(),
+  median: z.number(),
+  p95: z.number(),
+  max: z.number(),
+})
+
+/** `stats.json` beside the records: `DatasetStats` of `src/datasets/dataset-stats.ts`, and what they are of. */
+export const StoredStats = z.strictObject({
+  /** Of the records that were counted; the manifest says the same. */
+  sha256: z.string(),
+  stats: z.strictObject({
+    conversations: z.int(),
+    assistantTurns: z.int(),
+    ratedTurns: z.int(),
+    attributes: z.record(
+      z.string(),
+      z.strictObject({
+        count: z.int(),
+        missing: z.int(),
+        mean: z.number(),
+        sd: z.number(),
+        histogram: z.record(z.string(), z.int()),
+        otherLevels: z.int(),
+      }),
+    ),
+    correlations: z.record(z.string(), z.record(z.string(), z.number().nullable())),
+    replyCharacters: LengthStats.nullable(),
+    messagesPerConversation: LengthStats.nullable(),
+  }),
+})
+export type StoredStats = z.infer<typeof StoredStats>

@@ -3,6 +3,7 @@ import { z } from 'zod'
 import { AttributeValues } from './attributes.ts'
 import { FinishReason, InputMessages, Usage, samplingFields, steeringFields } from './common.ts'
 import { npcClientMessages, npcServerMessages } from './npcs.ts'
+import { Job, JobEvent } from './jobs.ts'
 
 /** The client's name for a stream; free to use again once it is done. */
 const id = z.string().min(1).max(128)
@@ -19,9 +20,20 @@ export const StartMessage = z.strictObject({
 })
 export type StartMessage = z.infer<typeof StartMessage>
 
+/** Follows a job: its events after `after`, then those to come. */
+export const WatchJobMessage = z.strictObject({
+  type: z.literal('watch_job'),
+  id,
+  job: z.uuid(),
+  after: z.int().min(0).nullish(),
+})
+export type WatchJobMessage = z.infer<typeof WatchJobMessage>
+
 export const ClientMessage = z.discriminatedUnion('type', [
   StartMessage,
   z.strictObject({ type: z.literal('cancel'), id }),
+  WatchJobMessage,
+  z.strictObject({ type: z.literal('unwatch_job'), id }),
   z.strictObject({ type: z.literal('ping') }),
   ...npcClientMessages,
 ])
@@ -59,6 +71,9 @@ export const ServerMessage = z.discriminatedUnion('type', [
     message: z.string(),
     param: z.string().nullable(),
   }),
+  z.strictObject({ type: z.literal('job_event'), id, job: z.string(), event: JobEvent }),
+  /** The job is over; `job` is what it has become. */
+  z.strictObject({ type: z.literal('job_done'), id, job: Job }),
   z.strictObject({ type: z.literal('pong') }),
   ...npcServerMessages,
 ])

@@ -6,28 +6,48 @@ import websocket from '@fastify/websocket'
 import Fastify, { LogController, type FastifyInstance, type FastifyServerOptions } from 'fastify'
 import { chatRoutes } from './http/chat-routes.ts'
 import { completionRoutes } from './http/completion-routes.ts'
+import { datasetRoutes } from './http/dataset-routes.ts'
 import { docsRoutes } from './http/docs-routes.ts'
 import { installErrorHandlers } from './http/error-response.ts'
+import { fileRoutes } from './http/file-routes.ts'
+import { jobRoutes } from './http/job-routes.ts'
 import { modelRoutes } from './http/model-routes.ts'
 import { npcRoutes } from './http/npc-routes.ts'
+import { registryRoutes } from './http/registry-routes.ts'
 import { streamSocket } from './http/stream-socket.ts'
 import { uiRoutes } from './http/ui-routes.ts'
+import { withBusySignal } from './services/busy-signal.ts'
+import type { Datasets } from './services/datasets.ts'
+import type { Files } from './services/files.ts'
 import { createGenerator, type Generator } from './services/generator.ts'
-import { createModels } from './services/models.ts'
 import type { NpcStore } from './services/npcs/npc-store.ts'
 import { createNpcs } from './services/npcs/npcs.ts'
+import type { JobService } from './services/job-service.ts'
+import { createModels, type Models } from './services/models.ts'
+import type { RegistryService } from './services/registry-service.ts'
 import type { ModelRuntime } from './services/runtime-types.ts'
 
 export interface AppDeps {
   /** The served models; the app does not dispose them. */
   runtimes: readonly ModelRuntime[]
+  /** Made over the runtimes unless given; given where models come and go. */
+  models?: Models
   /** Made over the runtimes unless given. */
   generator?: Generator
   /** Where characters are kept; there are none without. */
   npcStore?: NpcStore
-  /** The largest body or socket message. */
+  datasets?: Datasets
+  files?: Files
+  jobs?: JobService
+  /** Hears when replies are being written and when the last one ends; jobs step back meanwhile. */
+  onBusy?: (busy: boolean) => void
+  /** An upload that sends nothing for so long is cut off. */
+  uploadIdleMs?: number
+  /** The largest body, uploads aside, or socket message. */
   bodyLimitBytes?: number
   logger?: FastifyServerOptions['logger']
+  /** Publishing and serving while the server runs. */
+  registry?: RegistryService
 }
 
 export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
@@ -53,14 +73,21 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
   installErrorHandlers(app)
   await app.register(websocket, { options: { maxPayload: bodyLimit } })
 
-  const models = createModels(deps.runtimes)
-  const generator = deps.generator ?? createGenerator(models)
+  const models = deps.models ?? createModels(() => deps.runtimes)
+  const plainGenerator = deps.generator ?? createGenerator(models)
+  const { onBusy } = deps
+  const generator = onBusy ? withBusySignal(plainGenerator, onBusy) : plainGenerator
   await app.register(chatRoutes(generator))
   await app.register(completionRoutes(generator))
   await app.register(modelRoutes(models))
   const npcs = deps.npcStore && createNpcs({ models, generator, store: deps.npcStore })
   if (npcs) await app.register(npcRoutes(npcs))
-  await app.register(streamSocket({ generator, npcs }))
+  if (deps.registry) await app.register(registryRoutes(deps.registry))
+  await app.register(streamSocket({ generator, npcs, ...(deps.jobs && { jobs: deps.jobs }) }))
+  const uploads = deps.uploadIdleMs === undefined ? {} : { idleMs: deps.uploadIdleMs }
+  if (deps.datasets) await app.register(datasetRoutes(deps.datasets, uploads))
+  if (deps.jobs) await app.register(jobRoutes(deps.jobs))
+  if (deps.files) await app.register(fileRoutes(deps.files, uploads))
   await app.register(docsRoutes())
   await app.register(uiRoutes())
   return app

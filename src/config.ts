@@ -25,12 +25,26 @@ const Config = z.strictObject({
   models: z.array(z.string().min(1)).default([]),
   /** The largest request body. */
   bodyLimitBytes: wholeNumber(1024, 1 << 30).default(4 * 1024 * 1024),
+  /** The most that one upload may hold, after gunzipping. */
+  maxUploadBytes: wholeNumber(1024, Number.MAX_SAFE_INTEGER).default(16 * 1024 ** 3),
   /** Replies that one model writes at the same time. */
   slots: wholeNumber(1, 256).default(8),
   /** Requests that may wait for a model. */
   queueLimit: wholeNumber(1, 1_000_000).default(256),
   /** Threads of one model; unset: one for each physical core. */
   threads: wholeNumber(1, 1024).optional(),
+  /** A PostgreSQL server instead of the one inside the data folder. */
+  databaseUrl: z.string().min(1).optional(),
+  /** Jobs that run at the same time in this server; 0: other workers do them. */
+  jobs: wholeNumber(0, 64).default(1),
+  /** CPU threads of a job; 0: all cores. */
+  jobThreads: wholeNumber(0, 1024).default(0),
+  /** Largest memory of a job's process; unset: three quarters of what there is. */
+  jobMemoryMb: wholeNumber(128, 100_000_000).optional(),
+  /** Starts of a job's process that bring no progress before the job fails. */
+  jobAttempts: wholeNumber(1, 1000).default(5),
+  /** The folder below which jobs may import checkpoints; unset: `imports` in the data folder. */
+  importDir: z.string().min(1).optional(),
   logLevel: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('warn'),
 })
 export type Config = Readonly<z.infer<typeof Config>>
@@ -43,9 +57,16 @@ const variables = {
   device: 'STEERLM_DEVICE',
   models: 'STEERLM_MODELS',
   bodyLimitBytes: 'STEERLM_BODY_LIMIT_BYTES',
+  maxUploadBytes: 'STEERLM_MAX_UPLOAD_BYTES',
   slots: 'STEERLM_SLOTS',
   queueLimit: 'STEERLM_QUEUE_LIMIT',
   threads: 'STEERLM_THREADS',
+  databaseUrl: 'DATABASE_URL',
+  jobs: 'STEERLM_JOBS',
+  jobThreads: 'STEERLM_JOB_THREADS',
+  jobMemoryMb: 'STEERLM_JOB_MEMORY_MB',
+  jobAttempts: 'STEERLM_JOB_ATTEMPTS',
+  importDir: 'STEERLM_IMPORT_DIR',
   logLevel: 'STEERLM_LOG_LEVEL',
 } as const satisfies Record<keyof Config, string>
 

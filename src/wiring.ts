@@ -1,82 +1,106 @@
 /** Joins the parts of a server: model folders → engine processes → application. */
-import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import type { FastifyInstance, FastifyServerOptions } from 'fastify'
 import { buildApp } from './app.ts'
+import { modelPlaces } from './commands/workplace.ts'
 import type { Config } from './config.ts'
-import { createEngineClient, type EngineClient } from './services/engine-client.ts'
-import { createMemoryNpcStore } from './services/npcs/npc-store.ts'
-import { findModels } from './services/model-folders.ts'
+import { createDatabaseNpcStore } from './services/npcs/database-npc-store.ts'
+import { openDatabase, type Database } from './database/index.ts'
+import { jobSettings, startJobs, type Jobs } from './job-wiring.ts'
+import { createDatasets } from './services/datasets.ts'
+import { createFiles } from './services/files.ts'
+import { createRegistry } from './registry/registry.ts'
+import { createEngineClient } from './services/engine-client.ts'
+import type { StartEngine } from './services/engine-pool.ts'
+import { createModels } from './services/models.ts'
+import { createRegistryService } from './services/registry-service.ts'
+import { createServing } from './services/serving.ts'
 
 export interface Server {
   app: FastifyInstance
-  /** The names of the served models. */
-  models: string[]
-  /** Closes connections, then the engine processes. */
+  /** The names of the models that are served now. */
+  readonly models: string[]
+  /** Closes connections, then jobs, the database and the engine processes. */
   close(): Promise<void>
 }
 
-const bundledModels = fileURLToPath(new URL('../models/', import.meta.url))
-
-/** Where the models of a data folder and the bundled ones lie, for every command. */
-export function modelRoots(home: string): string[] {
-  return [join(home, 'models'), bundledModels]
-}
+const log = (event: object): void => void process.stderr.write(`${JSON.stringify(event)}\n`)
 
 /** Loads every model, each in its own process, then builds the application; does not listen yet. */
 export async function createServer(
   config: Config,
   logger: FastifyServerOptions['logger'] = { level: config.logLevel },
 ): Promise<Server> {
-  const folders = await findModels(config.models, { roots: modelRoots(config.home) })
-  const engines = await startAll(
-    folders.map(
-      ({ id, dir }) =>
-        () =>
-          createEngineClient({
-            dir,
-            load: {
-              id,
-              slots: config.slots,
-              queueLimit: config.queueLimit,
-              threads: config.threads,
-            },
-            entry: new URL('./engine-process.ts', import.meta.url),
-            log: (event) => process.stderr.write(`${JSON.stringify(event)}\n`),
-          }),
-    ),
-  )
-  const stopEngines = async (): Promise<void> => {
-    await Promise.all(engines.map((engine) => engine.dispose()))
+  const places = modelPlaces(config.home)
+  const registry = createRegistry(places)
+  await registry.sweep()
+  const serving = await createServing({
+    places,
+    configured: config.models,
+    start: engineStarter(config),
+    log,
+  })
+  let database: Database | undefined
+  let jobs: Jobs | undefined
+  const close = async (): Promise<void> => {
+    await jobs?.stop()
+    await database?.close()
+    await serving.close()
   }
   try {
-    const { bodyLimitBytes } = config
+    const { bodyLimitBytes, home, maxUploadBytes, databaseUrl } = config
+    database = await openDatabase({ home, url: databaseUrl, log })
+    const registryService = createRegistryService({
+      registry,
+      serving,
+      places,
+      isModelInUse: async (name) => (await jobs?.service.isModelInUse(name)) ?? null,
+    })
+    jobs = await startJobs({
+      ...jobSettings(config),
+      database,
+      places,
+      publisher: registryService,
+      log,
+    })
+    const isInUse = (name: string): Promise<string | null> => jobs!.service.isDatasetInUse(name)
+    const datasets = createDatasets({ home, maxUploadBytes, isInUse })
+    const files = createFiles({ home, maxUploadBytes })
+    await Promise.all([datasets.sweep(), files.sweep()])
     const app = await buildApp({
-      runtimes: engines,
-      npcStore: createMemoryNpcStore(),
+      runtimes: [],
+      npcStore: createDatabaseNpcStore(database),
+      models: createModels(serving.list),
+      registry: registryService,
+      jobs: jobs.service,
+      onBusy: jobs.setBusy,
+      datasets,
+      files,
       bodyLimitBytes,
       logger,
     })
     return {
       app,
-      models: engines.map((engine) => engine.info.id),
+      get models() {
+        return serving.list().map((model) => model.info.id)
+      },
       async close() {
         await app.close()
-        await stopEngines()
+        await close()
       },
     }
   } catch (error) {
-    await stopEngines()
+    await close()
     throw error
   }
 }
 
-/** All or none: when one fails, the others are shut down again. */
-async function startAll(starts: readonly (() => Promise<EngineClient>)[]): Promise<EngineClient[]> {
-  const results = await Promise.allSettled(starts.map((start) => start()))
-  const engines = results.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []))
-  const failed = results.find((result) => result.status === 'rejected')
-  if (!failed) return engines
-  await Promise.all(engines.map((engine) => engine.dispose()))
-  throw failed.reason
-}
+/** Each model in a process of its own. */
+const engineStarter =
+  ({ slots, queueLimit, threads }: Config): StartEngine =>
+  ({ dir, id }) =>
+    createEngineClient({
+      dir,
+      load: { id, slots, queueLimit, threads },
+      entry: new URL('./engine-process.ts', import.meta.url),
+      log,
+    })

@@ -6,6 +6,9 @@ import { generateTypes, generateYaml, typesFile, yamlFile } from '../scripts/gen
 import { buildApp } from '../src/app.ts'
 import { buildOpenApi, type namedSchemas, operations } from '../src/http/openapi.ts'
 import { createMemoryNpcStore } from '../src/services/npcs/npc-store.ts'
+import { createDatasets } from '../src/services/datasets.ts'
+import { createFiles } from '../src/services/files.ts'
+import { fakeRegistry } from './services/fake-registry.ts'
 import { fakeLanguageModel } from './services/fake-runtime.ts'
 
 /** Each may stand where the other is wanted. */
@@ -15,8 +18,10 @@ type Named = typeof namedSchemas
 
 /** Does not compile when a generated type and its schema differ, or when one of them has no partner. */
 const same: { [K in keyof Named | keyof Api]: Same<z.input<Named[K]>, Api[K]> } = {
+  AliasRequest: true,
   AttributeList: true,
   AttributeSpec: true,
+  BootstrapSpec: true,
   ChatCompletion: true,
   ChatCompletionChunk: true,
   ChatCompletionRequest: true,
@@ -26,9 +31,30 @@ const same: { [K in keyof Named | keyof Api]: Same<z.input<Named[K]>, Api[K]> } 
   CompletionChunk: true,
   CompletionLogprobs: true,
   CompletionRequest: true,
+  CreateJobRequest: true,
+  CreatePipelineRequest: true,
+  CreatedJobs: true,
+  Dataset: true,
+  DatasetDeleted: true,
+  DatasetList: true,
+  DatasetRows: true,
+  DatasetStatistics: true,
+  DeletedModel: true,
   ErrorResponse: true,
+  EvaluateSpec: true,
+  File: true,
+  FileDeleted: true,
+  FileList: true,
   Health: true,
+  ImportSpec: true,
   InputMessage: true,
+  Job: true,
+  JobDeleted: true,
+  JobEvent: true,
+  JobEventList: true,
+  JobList: true,
+  JobProgress: true,
+  LabelSpec: true,
   Model: true,
   ModelList: true,
   Npc: true,
@@ -49,13 +75,31 @@ const same: { [K in keyof Named | keyof Api]: Same<z.input<Named[K]>, Api[K]> } 
   NpcState: true,
   NpcTemplateList: true,
   NpcUpdateRequest: true,
+  MovedAlias: true,
+  NewJobs: true,
+  PipelineStep: true,
   PredictRequest: true,
   PredictResponse: true,
+  PublishRequest: true,
+  PublishSpec: true,
+  PublishedVersion: true,
+  QuarantineRow: true,
+  QuarantineRows: true,
   Readiness: true,
+  RegistryAlias: true,
+  RegistryDeleted: true,
+  RegistryModel: true,
+  RegistryModelList: true,
+  RegistryVersion: true,
+  ServedModel: true,
+  ServedModelList: true,
   ServerMessage: true,
   SteeringOptions: true,
   SteeringReport: true,
+  TrainSpec: true,
   Usage: true,
+  WorkspaceModel: true,
+  WorkspaceModelList: true,
 }
 
 const stale = 'is not stale (npm run generate)'
@@ -83,6 +127,9 @@ t.test('the documented operations are the routes there are', async (t) => {
   const app = await buildApp({
     runtimes: [fakeLanguageModel([])],
     npcStore: createMemoryNpcStore(),
+    datasets: createDatasets({ home: t.testdir() }),
+    files: createFiles({ home: t.testdir() }),
+    registry: fakeRegistry(),
   })
   t.teardown(() => app.close())
   for (const { method, path } of operations) {

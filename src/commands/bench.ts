@@ -3,7 +3,7 @@ import { runDecodeBench } from '../../bench/decode.bench.ts'
 import { runPrefillBench } from '../../bench/prefill.bench.ts'
 import { runTrainBench } from '../../bench/train.bench.ts'
 import { fail } from '../errors.ts'
-import { resolveModel } from '../registry/model-folder.ts'
+import { resolveModel } from '../registry/locate-model.ts'
 import { helpText, parseFlags } from '../util/args.ts'
 import { modelPlaces } from './workplace.ts'
 

@@ -17,6 +17,7 @@ import { helpText, parseFlags, type FlagValues } from '../util/args.ts'
 import { writeFileAtomic } from '../util/atomic-file.ts'
 import { createProgress } from '../util/progress.ts'
 import { createRandom } from '../util/random.ts'
+import { createPausePoint, workHost } from '../util/work-host.ts'
 import { sampleReply } from './sample-reply.ts'
 import { run as train } from './train.ts'
 import { trainingFlags } from './training-flags.ts'
@@ -104,9 +105,11 @@ async function sampleAll(draws: readonly Draw[], text: OpenedModel, values: Valu
   const threads = values.threads || availableParallelism()
   const engine = await createEngine({ modelDir: text.dir, slots, threads })
   const progress = createProgress({ label: 'sample', total: draws.length, unit: 'replies' })
+  const pause = createPausePoint()
   const waiting = draws.map((_, i) => i).filter((i) => !replies.has(i))
   const worker = async () => {
     for (let index = waiting.shift(); index !== undefined; index = waiting.shift()) {
+      await pause()
       const draw = draws[index]!
       const sampled = await sampleReply(engine, text, {
         messages: draw.prompt,
@@ -120,6 +123,7 @@ async function sampleAll(draws: readonly Draw[], text: OpenedModel, values: Valu
       replies.set(index, reply)
       await appendFile(file, `${JSON.stringify({ index, reply })}\n`)
       progress.update(replies.size)
+      workHost()?.checkpoint(replies.size)
     }
   }
   try {
@@ -218,7 +222,7 @@ export async function run(argv: string[]): Promise<number> {
     name,
     home: places.home,
     records: [...samples, ...(await mixed(dataset, values.mix, values.seed))],
-    source: { bootstrap: { model: values.model, apm: values.apm, data: dataset.manifest.sha256 } },
+    source: { bootstrap: { model: text.name, apm: apm.name, data: dataset.manifest.sha256 } },
     overwrite: true,
   })
   const code = await train(trainingArgs(values, name))

@@ -17,6 +17,7 @@ import { apmTable, compareText, steeringText } from '../services/evaluation/repo
 import { helpText, parseFlags, type FlagValues } from '../util/args.ts'
 import { writeFileAtomic } from '../util/atomic-file.ts'
 import { createProgress } from '../util/progress.ts'
+import { createPausePoint } from '../util/work-host.ts'
 import { modelPlaces, openModelText, type OpenedModel } from './workplace.ts'
 import { sampleReply } from './sample-reply.ts'
 
@@ -80,7 +81,7 @@ async function readPrompts(values: Values): Promise<Message[][]> {
     const rows = readRecords(values.prompts, 'records', ({ line, problem }) => {
       bad.push(`line ${line}: ${problem}`)
     })
-    for await (const record of rows) add(record)
+    for await (const { record } of rows) add(record)
     if (bad.length)
       fail('BAD_RECORD', `${values.prompts}: ${bad[0]} (${bad.length} bad rows in all)`)
   }
@@ -149,11 +150,15 @@ async function steering(values: Values): Promise<void> {
   })
   const total = (prompts.length + values['prompt-only']) * attributes.length * levels.length
   const progress = createProgress({ label: 'steer', total, unit: 'replies' })
+  const pause = createPausePoint()
   try {
     const report = await evaluateSteering({
       model: name,
       apm: values.apm ?? null,
-      generate: (request, signal) => sampleReply(engine, text, request, signal),
+      async generate(request, signal) {
+        await pause()
+        return sampleReply(engine, text, request, signal)
+      },
       judges,
       prompts,
       attributes,

@@ -55,7 +55,7 @@ export async function addLabelTokens(
   const { template } = base.text
   const opened = await openModelFolder(dir, { attributes, kind: template.kind })
   return {
-    text: { ...opened, manifest: base.text.manifest },
+    text: { ...opened, name: base.text.name, manifest: base.text.manifest },
     rawConfig,
     config: parseModelConfig(rawConfig, 'config.json'),
     tokenParts: new Map(wanted.map((text, i) => [firstId + i, encode(text)])),

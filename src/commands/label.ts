@@ -7,6 +7,7 @@ import { createScorer } from '../engine/index.ts'
 import { fail } from '../errors.ts'
 import { helpText, parseFlags } from '../util/args.ts'
 import { createProgress } from '../util/progress.ts'
+import { createPausePoint } from '../util/work-host.ts'
 import { modelPlaces, openModelText } from './workplace.ts'
 
 const flags = {
@@ -30,7 +31,7 @@ export async function run(argv: string[]): Promise<number> {
   }
   const places = modelPlaces(values.home)
   const dataset = await openDataset(values.data, places.home)
-  const { dir, manifest, template } = await openModelText(values.apm, places)
+  const { name, dir, manifest, template } = await openModelText(values.apm, places)
   if (manifest.kind !== 'attribute-model')
     fail('MODEL_NOT_PREDICTIVE', `--apm: "${values.apm}" is a ${manifest.kind}`)
   const { attributes } = manifest
@@ -38,9 +39,11 @@ export async function run(argv: string[]): Promise<number> {
   const scorer = await createScorer({ modelDir: dir, threads })
   const progress = createProgress({ label: 'label', total: dataset.manifest.rows, unit: 'rows' })
   async function* labelled(): AsyncGenerator<ConversationRecord> {
+    const pause = createPausePoint()
     let done = 0
     let chunk: ConversationRecord[] = []
     const flush = async () => {
+      await pause()
       const result = await labelRecords(chunk, { scorer, template, attributes })
       progress.update((done += chunk.length))
       chunk = []
@@ -57,7 +60,7 @@ export async function run(argv: string[]): Promise<number> {
       name: values.name,
       home: places.home,
       records: labelled(),
-      source: { labelled: dataset.manifest.sha256, apm: values.apm },
+      source: { labelled: dataset.manifest.sha256, apm: name },
       overwrite: values.overwrite,
     })
     console.log(

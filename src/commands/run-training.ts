@@ -10,6 +10,7 @@ import {
 import type { FlagValues } from '../util/args.ts'
 import { createMetricsLog } from '../util/metrics-log.ts'
 import { createProgress, type Progress } from '../util/progress.ts'
+import { createPausePoint, workHost } from '../util/work-host.ts'
 import type { trainingFlags } from './training-flags.ts'
 
 export interface TrainingTask {
@@ -43,6 +44,8 @@ export async function runTraining(task: TrainingTask): Promise<TrainedModel> {
       evalEvery: values['eval-every'] || Number.MAX_SAFE_INTEGER,
       threads: values.threads || availableParallelism(),
       signal: abort.signal,
+      onCheckpoint: (step) => workHost()?.checkpoint(step),
+      pause: createPausePoint(),
       onStart(total) {
         progress = createProgress({ label: `train ${task.name}`, total, unit: 'steps' })
       },

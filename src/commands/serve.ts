@@ -27,7 +27,9 @@ export async function run(argv: string[]): Promise<number> {
   }
   const { help: _help, ...given } = flags
   const config = readConfig(given, process.env)
-  process.stderr.write(`configuration: ${JSON.stringify(config)}\n`)
+  // The address of the database holds a password.
+  const shown = { ...config, ...(config.databaseUrl && { databaseUrl: '(set)' }) }
+  process.stderr.write(`configuration: ${JSON.stringify(shown)}\n`)
   const stop = stopSignal()
   const server = await createServer(config)
   try {

@@ -167,6 +167,13 @@ interface Outcome {
   readonly trained: TrainedModel
 }
 
+/** The attribute model whose values the data set holds, as its maker noted it. */
+function labelledBy({ manifest: { source } }: Dataset): string | undefined {
+  const bootstrap = source.bootstrap as { apm?: unknown } | undefined
+  const name = source.apm ?? bootstrap?.apm
+  return typeof name === 'string' ? name : undefined
+}
+
 function manifestOf({ kind, values, base, dataset, prepared, hyper, trained }: Outcome) {
   const { manifest } = base.text
   const attributes =
@@ -177,7 +184,8 @@ function manifestOf({ kind, values, base, dataset, prepared, hyper, trained }: O
         : attributeSet(values.attributes)
   const stage = {
     command: `train ${kind}`,
-    base: values.base ?? null,
+    base: values.base === undefined ? null : base.text.name,
+    apm: labelledBy(dataset),
     data: {
       name: dataset.manifest.name,
       sha256: dataset.manifest.sha256,

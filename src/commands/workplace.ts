@@ -1,11 +1,12 @@
 /** Where commands find models and data, and how they open a model's text side. */
 import { homedir } from 'node:os'
-import { join, resolve } from 'node:path'
+import { basename, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { AttributeSet } from '../../schemas/attributes.ts'
 import type { ModelManifest } from '../../schemas/model-manifest.ts'
 import { createPromptTemplate, type PromptTemplate } from '../datasets/prompt-template.ts'
-import { readManifest, resolveModel, type ModelPlaces } from '../registry/model-folder.ts'
+import { locateModel } from '../registry/locate-model.ts'
+import { readManifest, type ModelPlaces } from '../registry/model-folder.ts'
 import { loadChatTemplate } from '../text/chat-template.ts'
 import { loadTokenizer, type Tokenizer } from '../text/tokenizer.ts'
 
@@ -24,6 +25,8 @@ export interface TextChoice {
 }
 
 export interface OpenedModel {
+  /** What names exactly this model: `village@3` where it was asked for as `village@prod`. */
+  readonly name: string
   readonly dir: string
   readonly manifest: ModelManifest
   readonly tokenizer: Tokenizer
@@ -37,7 +40,8 @@ export async function openModelText(
   places: ModelPlaces,
   chosen: TextChoice = {},
 ): Promise<OpenedModel> {
-  return openModelFolder(await resolveModel(name, places), chosen)
+  const located = await locateModel(name, places)
+  return { ...(await openModelFolder(located.dir, chosen)), name: located.name }
 }
 
 /** The same for a folder, which needs no `config.json`. */
@@ -50,5 +54,5 @@ export async function openModelFolder(dir: string, chosen: TextChoice = {}): Pro
     chatTemplate: await loadChatTemplate(dir),
     attributes: chosen.attributes ?? manifest.attributes,
   })
-  return { dir, manifest, tokenizer, template }
+  return { name: basename(resolve(dir)), dir, manifest, tokenizer, template }
 }

@@ -1,6 +1,6 @@
 /**
  * Statistics of conversations: per attribute count, mean, spread, levels and gaps; how attributes go together;
- * lengths. One pass, constant memory but for the lengths.
+ * lengths. One pass; memory grows with the number of attributes, levels and different lengths, not with the rows.
  */
 import type { ConversationRecord } from '../../schemas/records.ts'
 import { roundHalfEven } from '../labels/round-half-even.ts'
@@ -13,8 +13,10 @@ export interface AttributeStats {
   mean: number
   /** Of the population. */
   sd: number
-  /** Turns per rounded level, by level. */
+  /** Turns per rounded level, by level; of the first 1,000 levels that came. */
   histogram: Record<number, number>
+  /** Turns at further levels. */
+  otherLevels: number
 }
 
 export interface LengthStats {
@@ -38,6 +40,8 @@ export interface DatasetStats {
   messagesPerConversation: LengthStats | null
 }
 
+const maxLevels = 1000
+
 /** Counts conversations as they stream by; `result` may be read at any time. */
 export interface StatsCollector {
   add(record: ConversationRecord): void
@@ -47,8 +51,8 @@ export interface StatsCollector {
 export function createStatsCollector(): StatsCollector {
   const columns = new Map<string, Column>()
   const pairs = new Map<string, Sums>()
-  const replyLengths: number[] = []
-  const messageCounts: number[] = []
+  const replyLengths = createLengthCounter()
+  const messageCounts = createLengthCounter()
   let ratedTurns = 0
 
   const addValues = (values: [string, number][]): void => {
@@ -56,8 +60,7 @@ export function createStatsCollector(): StatsCollector {
     for (const [name, value] of values) {
       const column = getOrAdd(columns, name, newColumn)
       addPair(column.sums, value, value)
-      const level = roundHalfEven(value)
-      column.histogram[level] = (column.histogram[level] ?? 0) + 1
+      countLevel(column, roundHalfEven(value))
       for (const [other, otherValue] of values) {
         if (name < other) addPair(getOrAdd(pairs, `${name},${other}`, newSums), value, otherValue)
       }
@@ -66,33 +69,34 @@ export function createStatsCollector(): StatsCollector {
 
   return {
     add(record) {
-      messageCounts.push(record.messages.length)
+      messageCounts.add(record.messages.length)
       for (const message of record.messages) {
         if (message.role !== 'assistant') continue
-        replyLengths.push(message.content.length)
+        replyLengths.add(message.content.length)
         addValues(Object.entries(message.attributes ?? {}))
       }
     },
     result() {
       const names = [...columns.keys()].sort()
       const attributes = names.map((name) => {
-        const { sums, histogram } = columns.get(name)!
-        const missing = replyLengths.length - sums.n
+        const { sums, histogram, otherLevels } = columns.get(name)!
+        const missing = replyLengths.count() - sums.n
         const spread = { mean: sums.meanX, sd: Math.sqrt(sums.xx / sums.n) }
-        return [name, { count: sums.n, missing, ...spread, histogram: { ...histogram } }]
+        const levels = { histogram: Object.fromEntries(histogram), otherLevels }
+        return [name, { count: sums.n, missing, ...spread, ...levels }]
       })
       const correlate = (a: string, b: string): number | null =>
         pearson(a === b ? columns.get(a)!.sums : pairs.get(a < b ? `${a},${b}` : `${b},${a}`))
       return {
-        conversations: messageCounts.length,
-        assistantTurns: replyLengths.length,
+        conversations: messageCounts.count(),
+        assistantTurns: replyLengths.count(),
         ratedTurns,
         attributes: Object.fromEntries(attributes),
         correlations: Object.fromEntries(
           names.map((a) => [a, Object.fromEntries(names.map((b) => [b, correlate(a, b)]))]),
         ),
-        replyCharacters: lengthStats(replyLengths),
-        messagesPerConversation: lengthStats(messageCounts),
+        replyCharacters: replyLengths.result(),
+        messagesPerConversation: messageCounts.result(),
       }
     },
   }
@@ -119,10 +123,11 @@ interface Sums {
 
 interface Column {
   sums: Sums
-  histogram: Record<number, number>
+  histogram: Map<number, number>
+  otherLevels: number
 }
 
-const newColumn = (): Column => ({ sums: newSums(), histogram: {} })
+const newColumn = (): Column => ({ sums: newSums(), histogram: new Map(), otherLevels: 0 })
 const newSums = (): Sums => ({ n: 0, meanX: 0, meanY: 0, xx: 0, yy: 0, xy: 0 })
 
 function addPair(sums: Sums, x: number, y: number): void {
@@ -141,12 +146,42 @@ function pearson(sums: Sums | undefined): number | null {
   return Math.max(-1, Math.min(1, sums.xy / Math.sqrt(sums.xx * sums.yy)))
 }
 
-function lengthStats(values: readonly number[]): LengthStats | null {
-  if (values.length === 0) return null
-  const sorted = [...values].sort((a, b) => a - b)
-  const at = (share: number): number => sorted[Math.round(share * (sorted.length - 1))]!
-  const mean = sorted.reduce((sum, value) => sum + value, 0) / sorted.length
-  return { min: sorted[0]!, mean, median: at(0.5), p95: at(0.95), max: sorted.at(-1)! }
+function countLevel(column: Column, level: number): void {
+  const { histogram } = column
+  const before = histogram.get(level)
+  if (before === undefined && histogram.size >= maxLevels) column.otherLevels += 1
+  else histogram.set(level, (before ?? 0) + 1)
+}
+
+/** Lengths as a table of how often each came: n different ones take at least n²/2 characters of text. */
+function createLengthCounter() {
+  const times = new Map<number, number>()
+  let count = 0
+  let sum = 0
+  return {
+    add(length: number): void {
+      times.set(length, (times.get(length) ?? 0) + 1)
+      count += 1
+      sum += length
+    },
+    count: () => count,
+    result(): LengthStats | null {
+      if (count === 0) return null
+      const sorted = [...times].sort(([a], [b]) => a - b)
+      const at = (share: number): number => nth(sorted, Math.round(share * (count - 1)))
+      return { min: at(0), mean: sum / count, median: at(0.5), p95: at(0.95), max: at(1) }
+    },
+  }
+}
+
+/** The value at an index of a sorted list that is given as values with their times. */
+function nth(sorted: readonly (readonly [value: number, times: number])[], index: number): number {
+  let passed = 0
+  for (const [value, times] of sorted) {
+    passed += times
+    if (index < passed) return value
+  }
+  return sorted.at(-1)![0]
 }
 
 function getOrAdd<K, V>(map: Map<K, V>, key: K, make: () => V): V {

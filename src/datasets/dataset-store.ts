@@ -1,118 +1,183 @@
 /**
- * Stored data sets: `<home>/datasets/<name>/` with `records.ndjson`, `manifest.json` and, when rows of the source
- * were not valid, `quarantine.ndjson`. Folders are written beside and renamed into place.
+ * Stored data sets: `<home>/datasets/<name>/` with `records.ndjson`, `manifest.json`, `stats.json` and, when rows of the
+ * source were not valid, `quarantine.ndjson`. Folders are written beside and renamed into place.
  */
+import { createHash } from 'node:crypto'
 import { readFile, readdir, stat, writeFile } from 'node:fs/promises'
-import { basename, join } from 'node:path'
-import { ConversationRecord, DatasetManifest, TokenRecord } from '../../schemas/records.ts'
+import { basename, dirname, join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import {
+  ConversationRecord,
+  DatasetManifest,
+  TokenRecord,
+  type StoredStats,
+} from '../../schemas/records.ts'
 import { attributeSets } from '../labels/attribute-sets.ts'
 import type { AttributeSet } from '../../schemas/attributes.ts'
-import { fail } from '../errors.ts'
+import { fail, SteerError } from '../errors.ts'
+import { fileChunks, gunzipped, hashed, limited, type ByteChunks } from '../util/byte-chunks.ts'
 import { writeFolder } from '../util/folder.ts'
-import { sha256File } from '../util/hash.ts'
-import { readNdjson, writeNdjson, type WrittenNdjson } from '../util/ndjson.ts'
+import { createNdjsonWriter, readNdjson, writeNdjson, type WrittenNdjson } from '../util/ndjson.ts'
 import { createStatsCollector } from './dataset-stats.ts'
 import { toNemoRecord } from './nemo-format.ts'
+import { createQuarantine, type Quarantine } from './quarantine.ts'
 import { describeIssues, readRecords } from './readers.ts'
-import type { QuarantinedRow, RecordFormat } from './readers.ts'
+import type { RecordFormat } from './readers.ts'
 
-const namePattern = /^[a-z0-9][a-z0-9._-]*$/i
+export const datasetNamePattern = /^[a-z0-9][a-z0-9._-]*$/i
+export const maxDatasetNameLength = 100
+/** Attributes of one set; the most that a model can have, too. */
+const maxAttributes = 64
+
+type Records = Iterable<StoredRecord> | AsyncIterable<StoredRecord>
 
 export interface WriteDatasetOptions {
   name: string
   /** $STEERLM_HOME. */
   home: string
-  records: Iterable<StoredRecord> | AsyncIterable<StoredRecord>
+  /** The rows, or what makes them and sets bad ones aside. */
+  records: Records | ((quarantine: Quarantine) => Records)
   kind?: DatasetManifest['kind']
-  /** Where the rows came from: file and hash, or models and settings. */
-  source?: Record<string, unknown>
+  /** Where the rows came from: file and hash, or models and settings; asked for after the last row. */
+  source?: Record<string, unknown> | (() => Record<string, unknown>)
   /** Replaces a set of that name; without it an existing one fails ALREADY_EXISTS. */
   overwrite?: boolean
-  /** Filled while `records` is read; written to `quarantine.ndjson`. */
-  quarantine?: readonly QuarantinedRow[]
+  /** Called when all is written but not yet in place; may throw to stop it. */
+  beforePlacing?: () => Promise<void>
 }
 
 export type StoredRecord = ConversationRecord | TokenRecord
 
-/** Writes a data set and returns its manifest. Fails BAD_ARGUMENT (name), ALREADY_EXISTS, BAD_FILE. */
+/** Writes a data set and returns its manifest. Fails BAD_ARGUMENT (name), ALREADY_EXISTS, BAD_FILE, DISK_FULL. */
 export async function writeDataset(options: WriteDatasetOptions): Promise<DatasetManifest> {
-  const { name, home, records, kind = 'conversations', source = {}, quarantine = [] } = options
+  const { name, home, overwrite = false } = options
   const path = datasetPath(name, home)
-  if (!options.overwrite && (await isThere(path))) {
-    fail('ALREADY_EXISTS', `data set "${name}" in ${home}`, { param: 'name' })
+  if (!overwrite && (await isThere(path))) {
+    fail('ALREADY_EXISTS', `data set "${name}"`, { param: 'name' })
   }
-  return writeFolder(path, async (dir) => {
-    const stats = createStatsCollector()
-    const counted = async function* (): AsyncGenerator<StoredRecord> {
-      for await (const record of records) {
-        if ('messages' in record) stats.add(record)
-        yield record
-      }
+  return writeFolder(path, (dir) => fillFolder(dir, options), { replace: overwrite })
+}
+
+async function fillFolder(dir: string, options: WriteDatasetOptions): Promise<DatasetManifest> {
+  const { name, records, kind = 'conversations', source = {} } = options
+  const stats = createStatsCollector()
+  const quarantine = createQuarantine(join(dir, 'quarantine.ndjson'))
+  const writer = await createNdjsonWriter(join(dir, 'records.ndjson'))
+  let written: WrittenNdjson
+  try {
+    for await (const record of typeof records === 'function' ? records(quarantine) : records) {
+      if ('messages' in record) stats.add(record)
+      await writer.write(record)
     }
-    const written = await writeNdjson(join(dir, 'records.ndjson'), counted())
-    if (quarantine.length > 0) await writeNdjson(join(dir, 'quarantine.ndjson'), quarantine)
-    const attributes = Object.entries(stats.result().attributes).map(
-      ([attribute, { count, mean, sd }]) => [attribute, { count, mean, sd }] as const,
-    )
-    const manifest: DatasetManifest = {
-      name,
-      kind,
-      rows: written.rows,
-      sha256: written.sha256,
-      quarantined: quarantine.length,
-      attributes: Object.fromEntries(attributes),
-      source,
-      createdAt: new Date().toISOString(),
-    }
-    await writeFile(join(dir, 'manifest.json'), JSON.stringify(manifest, null, 2) + '\n')
-    return manifest
-  })
+    written = await writer.finish()
+    await quarantine.finish()
+  } catch (error) {
+    await writer.abort()
+    await quarantine.abort()
+    throw error
+  }
+  const { sha256, rows } = written
+  const result = stats.result()
+  const manifest: DatasetManifest = {
+    name,
+    kind,
+    rows,
+    sha256,
+    quarantined: quarantine.count(),
+    attributes: Object.fromEntries(
+      Object.entries(result.attributes).map(([attribute, { count, mean, sd }]) => [
+        attribute,
+        { count, mean, sd },
+      ]),
+    ),
+    source: typeof source === 'function' ? source() : source,
+    createdAt: new Date().toISOString(),
+  }
+  const stored: StoredStats = { sha256, stats: result }
+  await writeFile(join(dir, 'stats.json'), JSON.stringify(stored) + '\n')
+  await writeFile(join(dir, 'manifest.json'), JSON.stringify(manifest, null, 2) + '\n')
+  await options.beforePlacing?.()
+  return manifest
 }
 
 export interface ImportDatasetOptions {
-  file: string
+  /** A path, or bytes that come from elsewhere with the name they have there. */
+  file: string | { name: string; chunks: ByteChunks }
   format: RecordFormat
   name: string
   home: string
   overwrite?: boolean
+  /** Of the data, after gunzipping. */
+  maxBytes?: number
+  beforePlacing?: () => Promise<void>
 }
 
 /**
- * Reads `file` and stores its valid rows. Fails BAD_RECORD when not one row is valid (with the first reason),
- * BAD_FILE when the file cannot be read.
+ * Reads a file, gzipped or not, and stores its valid rows, in memory for a few rows at most. Fails BAD_RECORD when not
+ * one row is valid (with the first reason), BAD_FILE when the file cannot be read, BODY_TOO_LARGE, and as
+ * `writeDataset` does.
  */
 export async function importDataset(options: ImportDatasetOptions): Promise<DatasetManifest> {
-  const { file, format, name, home, overwrite } = options
-  datasetPath(name, home)
-  const quarantine: QuarantinedRow[] = []
-  const source = { file: basename(file), format, sha256: await hashOf(file) }
-  const records = async function* (): AsyncGenerator<StoredRecord> {
-    let rows = 0
-    for await (const record of readRecords(file, format, (row) => quarantine.push(row))) {
-      rows += 1
-      yield record
-    }
-    if (rows > 0) return
-    const first = quarantine[0]
-    const reason = first ? `line ${first.line}: ${first.problem}` : 'it has no rows'
-    fail('BAD_RECORD', `${file}: no valid row of the format "${format}"; ${reason}`)
+  const { file, format, name, home, maxBytes = Infinity, ...others } = options
+  const fileName = typeof file === 'string' ? file : file.name
+  const hash = createHash('sha256')
+  const bytes = hashed(typeof file === 'string' ? fileChunks(file) : file.chunks, hash)
+  const required = fileName.endsWith('.gz')
+  const chunks = limited(gunzipped(bytes, { required }), maxBytes)
+  try {
+    return await writeDataset({
+      ...others,
+      name,
+      home,
+      records: (quarantine) => validRecords(chunks, format, quarantine),
+      kind: format === 'tokens' ? 'tokens' : 'conversations',
+      source: () => ({ file: basename(fileName), format, sha256: hash.digest('hex') }),
+    })
+  } catch (error) {
+    if (!(error instanceof SteerError && error.code === 'BAD_RECORD')) throw error
+    return fail('BAD_RECORD', `${fileName}: ${error.detail}`, { cause: error })
   }
-  const kind = format === 'tokens' ? 'tokens' : 'conversations'
-  return writeDataset({
-    name,
-    home,
-    records: records(),
-    kind,
-    source,
-    quarantine,
-    ...(overwrite === undefined ? {} : { overwrite }),
-  })
 }
 
-async function hashOf(file: string): Promise<string> {
-  return sha256File(file).catch((error: unknown) =>
-    fail('BAD_FILE', `cannot read ${file}: ${(error as Error).message}`, { cause: error }),
-  )
+/** How many bad rows in a row from the beginning show that the file is something else. */
+const hopelessRows = 100_000
+
+async function* validRecords(
+  chunks: ByteChunks,
+  format: RecordFormat,
+  quarantine: Quarantine,
+): AsyncGenerator<StoredRecord> {
+  let rows = 0
+  let first = 'it has no rows'
+  const noneValid = (): never =>
+    fail('BAD_RECORD', `no valid row of the format "${format}"; ${first}`)
+  const known = new Set<string>()
+  const setAside: Quarantine['add'] = async (row) => {
+    if (quarantine.count() === 0) first = `line ${row.line}: ${row.problem}`
+    await quarantine.add(row)
+    if (rows === 0 && quarantine.count() >= hopelessRows) noneValid()
+  }
+  for await (const { record, line } of readRecords(chunks, format, setAside)) {
+    const problem = 'messages' in record ? attributeProblem(record, known) : null
+    if (problem === null) {
+      rows += 1
+      yield record
+    } else {
+      await setAside({ line, problem, raw: JSON.stringify(record).slice(0, 2000) })
+    }
+  }
+  if (rows === 0) noneValid()
+}
+
+/** Adds the record's attributes to `known`, unless they would become too many. */
+function attributeProblem(record: ConversationRecord, known: Set<string>): string | null {
+  const names = record.messages.flatMap((message) => Object.keys(message.attributes ?? {}))
+  const fresh = new Set(names.filter((name) => !known.has(name)))
+  if (known.size + fresh.size > maxAttributes) {
+    return `a data set has at most ${maxAttributes} attributes; one too many: "${[...fresh][0]}"`
+  }
+  for (const name of fresh) known.add(name)
+  return null
 }
 
 /** A stored data set. The records stream from disk at every call and are checked again. */
@@ -142,14 +207,34 @@ async function readManifest(path: string, name: string, home: string): Promise<D
   const file = join(path, 'manifest.json')
   let text: string
   try {
-    text = await readFile(file, 'utf8')
+    text = await readThroughReplacement(file, path)
   } catch (error) {
     const names = (await listDatasets(home)).map((set) => set.name)
-    const known = names.length === 0 ? 'there is none yet' : `there are: ${names.join(', ')}`
+    const known = names.length === 0 ? 'there is none yet' : `there are: ${shortList(names)}`
     return fail('DATASET_NOT_FOUND', `"${name}"; ${known}`, { cause: error, param: 'dataset' })
   }
   return parseManifest(text) ?? fail('BAD_FILE', `${file} is not the manifest of a data set`)
 }
+
+/** While a set is being replaced there is an instant without one; then its older folder stands beside. */
+async function readThroughReplacement(file: string, path: string): Promise<string> {
+  for (let tries = 1; ; tries += 1) {
+    try {
+      return await readFile(file, 'utf8')
+    } catch (error) {
+      const beside = await readdir(dirname(path)).catch(() => [])
+      const isReplaced = beside.some((other) => isOldOf(other, basename(path)))
+      if (!isReplaced || tries > 20) throw error
+      await delay(10)
+    }
+  }
+}
+
+const isOldOf = (other: string, name: string): boolean =>
+  other.startsWith(`.${name}.`) && other.endsWith('.old')
+
+const shortList = (names: readonly string[]): string =>
+  names.slice(0, 20).join(', ') + (names.length > 20 ? ` and ${names.length - 20} more` : '')
 
 function parseManifest(text: string): DatasetManifest | null {
   try {
@@ -187,7 +272,9 @@ async function* readStored<T>(
 export async function listDatasets(home: string): Promise<DatasetManifest[]> {
   const dir = join(home, 'datasets')
   const entries = await readdir(dir, { withFileTypes: true }).catch(() => [])
-  const names = entries.filter((entry) => entry.isDirectory() && namePattern.test(entry.name))
+  const names = entries.filter(
+    (entry) => entry.isDirectory() && datasetNamePattern.test(entry.name),
+  )
   const found: DatasetManifest[] = []
   for (const { name } of names.sort((a, b) => (a.name < b.name ? -1 : 1))) {
     const text = await readFile(join(dir, name, 'manifest.json'), 'utf8').catch(() => '')
@@ -220,7 +307,8 @@ export async function exportDataset(options: ExportDatasetOptions): Promise<Writ
   return writeNdjson(file, rows())
 }
 
-function labelOrder(names: readonly string[]): AttributeSet {
+/** NeMo's order of the names it knows, then the others by alphabet. */
+export function labelOrder(names: readonly string[]): AttributeSet {
   const known = attributeSets.steerlm
   const others = names.filter((name) => !known.some((spec) => spec.name === name)).sort()
   return [...known, ...others.map((name) => ({ ...known[0]!, name }))]
@@ -228,7 +316,7 @@ function labelOrder(names: readonly string[]): AttributeSet {
 
 /** Where a data set of this name lies. Fails BAD_ARGUMENT on a name that could leave the folder. */
 export function datasetPath(name: string, home: string): string {
-  if (!namePattern.test(name) || name.length > 100) {
+  if (!datasetNamePattern.test(name) || name.length > maxDatasetNameLength) {
     fail('BAD_ARGUMENT', `data set name "${name.slice(0, 100)}": expected letters, digits, . _ -`, {
       param: 'name',
     })

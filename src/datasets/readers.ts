@@ -4,9 +4,12 @@
  */
 import { z } from 'zod'
 import { ConversationRecord, TokenRecord, type Message } from '../../schemas/records.ts'
-import { SteerError } from '../errors.ts'
+import { SteerError, fail } from '../errors.ts'
+import type { ByteChunks } from '../util/byte-chunks.ts'
 import { readNdjson } from '../util/ndjson.ts'
+import { ChatRow, fromChatRow } from './chat-format.ts'
 import { fromNemoRecord, NemoRecord } from './nemo-format.ts'
+import { shapeProblem } from './row-shape.ts'
 
 /** A row that is not valid. `raw` is the line's text, cut to 2,000 characters. */
 export interface QuarantinedRow {
@@ -35,28 +38,19 @@ const HelpsteerRow = z.object({
   verbosity: helpsteerValue,
 })
 
-const ChatMessage = z.object({
-  role: z.enum(['system', 'user', 'assistant']),
-  content: z.string(),
-})
-const ChatRow = z.union([
-  z.object({ messages: z.array(ChatMessage).min(1) }),
-  z.object({ prompt: z.string(), response: z.string() }),
-])
-
 /** One parser per format; each throws a `SteerError` or a `ZodError` on a row that is not valid. */
 const parsers = {
   /** Our own conversation records. */
   records: (value: unknown): ConversationRecord => ConversationRecord.parse(value),
   /** Token ids with the first token that counts. */
-  tokens: (value: unknown): TokenRecord => TokenRecord.parse(value),
+  tokens: (value: unknown): TokenRecord => TokenRecord.parse(checkTokens(value)),
   /** nvidia/HelpSteer and HelpSteer2. */
   helpsteer: (value: unknown): ConversationRecord => fromHelpsteer(HelpsteerRow.parse(value)),
   /** NeMo-Aligner's AC-SFT rows. */
   nemo: (value: unknown): ConversationRecord =>
     ConversationRecord.parse(fromNemoRecord(NemoRecord.parse(value))),
-  /** `{messages: […]}` or `{prompt, response}`, other members ignored; no ratings. */
-  chat: (value: unknown): ConversationRecord => fromChat(ChatRow.parse(value)),
+  /** `{messages: […]}`, OpenAI's fine-tuning rows among them, or `{prompt, response}`. */
+  chat: (value: unknown): ConversationRecord => fromChatRow(ChatRow.parse(value)),
 } as const
 
 export type RecordFormat = keyof typeof parsers
@@ -65,30 +59,43 @@ export const recordFormats = Object.keys(parsers) as RecordFormat[]
 /** The record type of a format. */
 export type RecordOf<F extends RecordFormat> = ReturnType<(typeof parsers)[F]>
 
+/** Of a quarantined row's text. */
+const maxRawLength = 2000
+const maxProblemLength = 500
+
 /**
- * Streams the records of an NDJSON file (`.gz` too). Bad rows go to `onBadRow`.
+ * Streams the records of an NDJSON file or of its bytes, gzipped or not, with their lines. Bad rows go to `onBadRow`, one at a time.
  * Fails BAD_FILE when the file cannot be read.
  */
 export async function* readRecords<F extends RecordFormat>(
-  path: string,
+  source: string | ByteChunks,
   format: F,
-  onBadRow: (row: QuarantinedRow) => void,
-): AsyncGenerator<RecordOf<F>> {
-  const parse = parsers[format] as (value: unknown) => RecordOf<F>
-  for await (const row of readNdjson(path)) {
-    if ('problem' in row) {
-      onBadRow({ ...row, raw: row.raw.slice(0, 2000) })
+  onBadRow: (row: QuarantinedRow) => unknown,
+): AsyncGenerator<{ record: RecordOf<F>; line: number }> {
+  for await (const row of readNdjson(source)) {
+    const parsed = 'problem' in row ? { problem: row.problem } : parseRow(row.value, format)
+    if ('record' in parsed) {
+      yield { record: parsed.record, line: row.line }
       continue
     }
-    let record: RecordOf<F>
-    try {
-      record = parse(row.value)
-    } catch (error) {
-      const problem = problemOf(error)
-      onBadRow({ line: row.line, problem, raw: JSON.stringify(row.value).slice(0, 2000) })
-      continue
-    }
-    yield record
+    await onBadRow({
+      line: row.line,
+      problem: parsed.problem.slice(0, maxProblemLength),
+      raw: row.raw.slice(0, maxRawLength),
+    })
+  }
+}
+
+function parseRow<F extends RecordFormat>(
+  value: unknown,
+  format: F,
+): { record: RecordOf<F> } | { problem: string } {
+  const problem = shapeProblem(value)
+  if (problem !== null) return { problem }
+  try {
+    return { record: parsers[format](value) as RecordOf<F> }
+  } catch (error) {
+    return { problem: problemOf(error) }
   }
 }
 
@@ -140,12 +147,11 @@ function splitHelpsteerPrompt(prompt: string): Message[] {
   return messages
 }
 
-function fromChat(row: z.infer<typeof ChatRow>): ConversationRecord {
-  if ('messages' in row) return ConversationRecord.parse({ messages: row.messages })
-  return {
-    messages: [
-      { role: 'user', content: row.prompt },
-      { role: 'assistant', content: row.response },
-    ],
-  }
+/** The first wrong token only: a schema would report millions. */
+function checkTokens(value: unknown): unknown {
+  const { tokens } = (value ?? {}) as { tokens?: unknown }
+  if (!Array.isArray(tokens)) return value
+  const wrong = tokens.findIndex((token) => !Number.isSafeInteger(token) || token < 0)
+  if (wrong >= 0) fail('BAD_RECORD', `tokens.${wrong}: expected a token id`)
+  return value
 }

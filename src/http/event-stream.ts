@@ -35,10 +35,37 @@ export async function started<T>(source: AsyncIterable<T>): Promise<AsyncIterabl
   })()
 }
 
+/** An event that a client can go on from: it sends the last `id` it saw when it connects again. */
+export interface NumberedFrame {
+  readonly id: number
+  readonly data: unknown
+}
+
 /** Sends the frames. An error in mid-stream becomes a last frame with OpenAI's error body. */
 export function sendEventStream(reply: FastifyReply, frames: AsyncIterable<unknown>): FastifyReply {
+  return send(reply, frames, (frame) => dataFrame(frame), 'data: [DONE]\n\n')
+}
+
+/** The same for numbered frames; the stream just ends with the last one. */
+export function sendNumberedStream(
+  reply: FastifyReply,
+  frames: AsyncIterable<NumberedFrame>,
+): FastifyReply {
+  return send(reply, frames, ({ id, data }) => `id: ${id}\n${dataFrame(data)}`, '')
+}
+
+const dataFrame = (data: unknown): string => `data: ${JSON.stringify(data)}\n\n`
+
+function send<Frame>(
+  reply: FastifyReply,
+  frames: AsyncIterable<Frame>,
+  encode: (frame: Frame) => string,
+  last: string,
+): FastifyReply {
   const stream = new PassThrough()
-  void writeFrames(reply, stream, frames)
+  void writeFrames(reply, stream, frames, encode).then(() => {
+    if (!stream.destroyed) stream.end(last)
+  })
   return reply
     .header('content-type', 'text/event-stream; charset=utf-8')
     .header('cache-control', 'no-cache, no-transform')
@@ -46,25 +73,25 @@ export function sendEventStream(reply: FastifyReply, frames: AsyncIterable<unkno
     .send(stream)
 }
 
-async function writeFrames(
+async function writeFrames<Frame>(
   reply: FastifyReply,
   stream: PassThrough,
-  frames: AsyncIterable<unknown>,
+  frames: AsyncIterable<Frame>,
+  encode: (frame: Frame) => string,
 ): Promise<void> {
   const ping = setInterval(() => stream.write(': ping\n\n'), pingMs)
   try {
     for await (const frame of frames) {
       if (stream.destroyed) return
-      if (!stream.write(`data: ${JSON.stringify(frame)}\n\n`)) await drained(stream)
+      if (!stream.write(encode(frame))) await drained(stream)
     }
   } catch (error) {
     const { status, body } = toErrorResponse(error)
     if (status >= 500) reply.log.error(error)
-    if (!stream.destroyed) stream.write(`data: ${JSON.stringify(body)}\n\n`)
+    if (!stream.destroyed) stream.write(dataFrame(body))
   } finally {
     clearInterval(ping)
   }
-  if (!stream.destroyed) stream.end('data: [DONE]\n\n')
 }
 
 async function drained(stream: PassThrough): Promise<void> {

@@ -26,6 +26,8 @@ export const modelRoutes = (models: Models) => async (app: FastifyInstance) => {
     context_length: model.info.contextLength,
     attributes: model.info.attributes,
     attribute_model: measuredBy(model),
+    version: model.info.version ?? null,
+    aliases: [...(model.info.aliases ?? [])],
   })
 
   app.get('/v1/models', async (): Promise<ModelList> => ({

@@ -3,17 +3,32 @@
  * this document on disk; `schemas/openapi.d.ts` comes from it.
  */
 import { z } from 'zod'
+import { datasetOperations, datasetSchemas } from './operations/datasets.ts'
+import { fileOperations, fileSchemas } from './operations/files.ts'
 import { generationOperations, generationSchemas } from './operations/generation.ts'
 import { npcOperations, npcSchemas } from './operations/npcs.ts'
+import { jobOperations, jobSchemas } from './operations/jobs.ts'
 import type { Operation } from './operations/operation.ts'
+import { registryOperations, registrySchemas } from './operations/registry.ts'
 
-export const namedSchemas = { ...generationSchemas, ...npcSchemas } as const
+export const namedSchemas = {
+  ...generationSchemas,
+  ...datasetSchemas,
+  ...fileSchemas,
+  ...jobSchemas,
+  ...npcSchemas,
+  ...registrySchemas,
+} as const
 
 type SchemaName = keyof typeof namedSchemas
 
 export const operations: readonly Operation<SchemaName>[] = [
   ...generationOperations,
   ...npcOperations,
+  ...datasetOperations,
+  ...fileOperations,
+  ...jobOperations,
+  ...registryOperations,
 ]
 
 /** The whole document as plain JSON. */

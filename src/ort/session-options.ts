@@ -28,6 +28,16 @@ export interface SessionSettings {
   profilePrefix?: string
 }
 
+let processConfig: Readonly<Record<string, string>> = {}
+
+/**
+ * Config entries for every session that this process makes from now on; a session's own come on top. For processes
+ * whose work as a whole has another place in the machine, such as jobs that must not spin beside a server.
+ */
+export function setProcessSessionConfig(config: Readonly<Record<string, string>>): void {
+  processConfig = { ...config }
+}
+
 const optimizationLevels = { disabled: 0, basic: 1, extended: 2, layout: 3, all: 99 } as const
 const logLevels = { verbose: 0, info: 1, warning: 2, error: 3, fatal: 4 } as const
 
@@ -45,7 +55,7 @@ function checkThreads(threads: number): number {
 function configEntries(settings: SessionSettings): [string, string][] {
   const { weightsDirectory, config } = settings
   const folder = 'session.model_external_initializers_file_folder_path'
-  const entries = Object.entries(config ?? {})
+  const entries = Object.entries({ ...processConfig, ...config })
   return weightsDirectory === undefined ? entries : [...entries, [folder, weightsDirectory]]
 }
 

@@ -1,12 +1,12 @@
 /**
- * Model folders: by name or path, and our `steerlm.json` inside. Weights, tokenizer and config are other files'
- * business. User models stand before bundled ones of the same name.
+ * Model folders and our `steerlm.json` inside. Weights, tokenizer and config are other files' business; finding a
+ * model by its name is `locate-model.ts`.
  */
 import { open, readFile, readdir, rename, rm, stat } from 'node:fs/promises'
-import { basename, isAbsolute, join, resolve } from 'node:path'
-import { z } from 'zod'
+import { basename, join, resolve } from 'node:path'
 import { ModelManifest } from '../../schemas/model-manifest.ts'
 import { fail } from '../errors.ts'
+import { checkModelName, modelNamePattern } from './model-name.ts'
 
 export interface ModelPlaces {
   /** $STEERLM_HOME; its `models/` holds the user's models. */
@@ -16,42 +16,26 @@ export interface ModelPlaces {
 }
 
 const manifestFile = 'steerlm.json'
-const namePattern = /^[a-z0-9][a-z0-9._-]*$/i
 const maxManifestBytes = 16 * 1024 * 1024
 
 /** A model that can be named. */
-export interface ListedModel {
-  name: string
-  dir: string
-  manifest: ModelManifest
+export interface ModelFolder {
+  readonly name: string
+  readonly dir: string
 }
 
-/**
- * The folder of a model: a name (user's first, then bundled), or a path to a folder with `config.json` (with a
- * separator, or relative with `./`). Fails MODEL_NOT_FOUND with the known names.
- */
-export async function resolveModel(name: string, places: ModelPlaces): Promise<string> {
-  if (namePattern.test(name)) {
-    for (const parent of parents(places)) {
-      const dir = join(parent, name)
-      if (await isModelFolder(dir)) return dir
-    }
-  }
-  if (name.includes('/') || name.includes('\\') || isAbsolute(name)) {
-    const dir = resolve(name)
-    if (await isModelFolder(dir)) return dir
-  }
-  const known = (await modelNames(places)).map((model) => model.name)
-  const list = known.length === 0 ? 'none is installed' : `there are: ${known.join(', ')}`
-  return fail('MODEL_NOT_FOUND', `"${name.slice(0, 200)}"; ${list}`, { param: 'model' })
-}
+/** The folder of the user's models. */
+export const workspaceDir = (home: string): string => join(home, 'models')
 
-/** Every model by name, sorted; fails BAD_CHECKPOINT when one has a broken manifest. */
-export async function listModels(places: ModelPlaces): Promise<ListedModel[]> {
-  const found = await modelNames(places)
-  return Promise.all(
-    found.map(async ({ name, dir }) => ({ name, dir, manifest: await readManifest(dir) })),
-  )
+/** Folders with a `config.json` in `parent`, by name; none where there is no such folder. */
+export async function modelFoldersIn(parent: string): Promise<ModelFolder[]> {
+  const names = await readdir(parent).catch(() => [])
+  const folders = names
+    .filter((name) => modelNamePattern.test(name))
+    .sort()
+    .map((name) => ({ name, dir: join(parent, name) }))
+  const found = await Promise.all(folders.map(({ dir }) => isModelFolder(dir)))
+  return folders.filter((_, i) => found[i])
 }
 
 /** The manifest; a folder without one is a plain language model that cannot be steered. */
@@ -63,7 +47,8 @@ export async function readManifest(dir: string): Promise<ModelManifest> {
     if (size > maxManifestBytes) fail('BAD_CHECKPOINT', `${path} has ${size} bytes`)
     text = await readFile(path, 'utf8')
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
+    const { code } = error as NodeJS.ErrnoException
+    if (code !== 'ENOENT' && code !== 'ENOTDIR') throw error
     const name = basename(resolve(dir))
     return { kind: 'language-model', name, template: 'chat', attributes: [] }
   }
@@ -79,8 +64,10 @@ function parseManifest(text: string, path: string): ModelManifest {
   }
   const parsed = ModelManifest.safeParse(value)
   if (parsed.success) return parsed.data
-  const reason = z.prettifyError(parsed.error).replaceAll(/\s*\n\s*/g, ' ')
-  return fail('BAD_CHECKPOINT', `${path}: ${reason}`, { cause: parsed.error })
+  const reasons = parsed.error.issues
+    .slice(0, 3)
+    .map((issue) => `${issue.path.join('.') || 'the file'}: ${issue.message}`)
+  return fail('BAD_CHECKPOINT', `${path}: ${reasons.join('; ')}`, { cause: parsed.error })
 }
 
 /** Checks and writes the manifest: beside, flushed, renamed. Fails BAD_CHECKPOINT on a bad one. */
@@ -103,35 +90,21 @@ export async function writeManifest(dir: string, manifest: ModelManifest): Promi
   }
 }
 
+/** The attribute model that labelled the data of the last stage that says so; null where none does. */
+export function attributeModelOf({ stages = [] }: ModelManifest): string | null {
+  const named = stages.flatMap((stage) => {
+    const apm = (stage as { apm?: unknown } | null)?.apm
+    return typeof apm === 'string' ? [apm] : []
+  })
+  return named.at(-1) ?? null
+}
+
 /** Where a user's model of this name is written. Fails BAD_ARGUMENT on a name that could leave the folder. */
 export function userModelPath(name: string, home: string): string {
-  if (!namePattern.test(name) || name.length > 100) {
-    fail('BAD_ARGUMENT', `model name "${name.slice(0, 100)}": expected letters, digits, . _ -`, {
-      param: 'name',
-    })
-  }
-  return join(home, 'models', name)
+  return join(workspaceDir(home), checkModelName(name))
 }
 
-function parents({ home, bundledDir }: ModelPlaces): string[] {
-  return [join(home, 'models'), bundledDir]
-}
-
-async function modelNames(places: ModelPlaces): Promise<{ name: string; dir: string }[]> {
-  const byName = new Map<string, string>()
-  for (const parent of parents(places)) {
-    const entries = await readdir(parent).catch(() => [])
-    for (const name of entries) {
-      const dir = join(parent, name)
-      if (namePattern.test(name) && !byName.has(name) && (await isModelFolder(dir))) {
-        byName.set(name, dir)
-      }
-    }
-  }
-  return [...byName].sort(([a], [b]) => (a < b ? -1 : 1)).map(([name, dir]) => ({ name, dir }))
-}
-
-async function isModelFolder(dir: string): Promise<boolean> {
+export async function isModelFolder(dir: string): Promise<boolean> {
   return stat(join(dir, 'config.json')).then(
     (found) => found.isFile(),
     () => false,

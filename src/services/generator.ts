@@ -18,6 +18,8 @@ interface Plan {
   model: ModelRuntime
   predictor: ModelRuntime | null
   choices: number
+  /** Lets go of the models; a request keeps those that it began with, should they be replaced meanwhile. */
+  release(): void
 }
 
 export function createGenerator(models: Models): Generator {
@@ -28,11 +30,27 @@ export function createGenerator(models: Models): Generator {
       const detail = `steering.verify: no served attribute model measures "${request.model}"`
       fail('BAD_REQUEST', detail, { param: 'steering.verify' })
     }
-    return { request, model, predictor, choices: request.prompts.length * request.n }
+    const holds = [model.hold?.(), predictor?.hold?.()]
+    const release = (): void => holds.forEach((letGo) => letGo?.())
+    return { request, model, predictor, choices: request.prompts.length * request.n, release }
   }
   return {
-    stream: (request, signal) => streamChoices(plan(request), signal),
-    complete: (request, signal) => completeChoices(plan(request), signal),
+    async *stream(request, signal) {
+      const planned = plan(request)
+      try {
+        yield* streamChoices(planned, signal)
+      } finally {
+        planned.release()
+      }
+    },
+    async complete(request, signal) {
+      const planned = plan(request)
+      try {
+        return await completeChoices(planned, signal)
+      } finally {
+        planned.release()
+      }
+    },
   }
 }
 

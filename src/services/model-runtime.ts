@@ -1,10 +1,10 @@
 /** A model folder into a runtime: reads the manifest, tokenizer and template, then loads the weights. */
-import { readFile, stat } from 'node:fs/promises'
-import { basename, join } from 'node:path'
-import { ModelManifest } from '../../schemas/model-manifest.ts'
+import { stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { ModelManifest } from '../../schemas/model-manifest.ts'
 import { createPromptTemplate } from '../datasets/prompt-template.ts'
 import { createEngine, createScorer } from '../engine/index.ts'
-import { fail } from '../errors.ts'
+import { attributeModelOf, readManifest } from '../registry/model-folder.ts'
 import { loadChatTemplate } from '../text/chat-template.ts'
 import { isObject, readJsonIfPresent } from '../text/json-file.ts'
 import { loadTokenizer } from '../text/tokenizer.ts'
@@ -29,7 +29,7 @@ export async function loadModelRuntime(
   options: LoadOptions = {},
 ): Promise<ModelRuntime> {
   const [manifest, tokenizer, chatTemplate, sampling] = await Promise.all([
-    readModelManifest(dir),
+    readManifest(dir),
     loadTokenizer(dir),
     loadChatTemplate(dir),
     readSampling(dir),
@@ -50,36 +50,9 @@ export async function loadModelRuntime(
     template: template ? manifest.template : 'none',
     combinations: manifest.combinations,
     sampling,
+    attributeModel: attributeModelOf(manifest) ?? undefined,
   }
   return createModelRuntime({ info, tokenizer, template, ...loaded.parts })
-}
-
-/** `steerlm.json`, or what a plain language model has in its place. Fails BAD_CHECKPOINT. */
-export async function readModelManifest(dir: string): Promise<ModelManifest> {
-  const path = join(dir, 'steerlm.json')
-  const text = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) =>
-    error.code === 'ENOENT' || error.code === 'ENOTDIR'
-      ? null
-      : fail('BAD_CHECKPOINT', `${path}: ${error.message}`, { cause: error }),
-  )
-  if (text === null) {
-    return { kind: 'language-model', name: basename(dir), template: 'chat', attributes: [] }
-  }
-  const parsed = ModelManifest.safeParse(parseJson(text, path))
-  if (parsed.success) return parsed.data
-  const [issue] = parsed.error.issues
-  return fail(
-    'BAD_CHECKPOINT',
-    `${path}: ${issue!.path.join('.') || 'the file'}: ${issue!.message}`,
-  )
-}
-
-function parseJson(text: string, path: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch (error) {
-    return fail('BAD_CHECKPOINT', `${path}: not JSON`, { cause: error })
-  }
 }
 
 async function loadWeights(

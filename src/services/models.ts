@@ -1,43 +1,48 @@
 /**
- * The served models by name, and which attribute model measures which language model.
+ * The served models by the names that requests use, and which attribute model measures which language model.
  */
 import { fail } from '../errors.ts'
+import { parseModelReference, servedAlias } from '../registry/model-name.ts'
 import type { ModelRuntime } from './runtime-types.ts'
 
 export interface Models {
   /** In the order of loading. */
   list(): readonly ModelRuntime[]
-  /** Fails MODEL_NOT_FOUND with the names there are. */
+  /** By its name, or as `name@alias` or `name@version`. Fails MODEL_NOT_FOUND with the names there are. */
   get(id: string): ModelRuntime
   /** Fails MODEL_NOT_FOUND or MODEL_NOT_GENERATIVE. */
   getGenerative(id: string): ModelRuntime
   /** Fails MODEL_NOT_FOUND or MODEL_NOT_PREDICTIVE. */
   getPredictive(id: string): ModelRuntime
-  /** The attribute model with the same attribute names, or null. */
+  /** The attribute model that labelled the model's training data, else the first with the same attributes, or null. */
   predictorFor(model: ModelRuntime): ModelRuntime | null
   /** The model a request without a name means: the first that generates, else the first. */
   default(): ModelRuntime
 }
 
-export function createModels(runtimes: readonly ModelRuntime[]): Models {
+/** `served` is asked at every call, so that models may come and go. */
+export function createModels(served: () => readonly ModelRuntime[]): Models {
   const names = (list: readonly ModelRuntime[]): string =>
     list.map((item) => item.info.id).join(', ')
   const ofKind = (kind: string): ModelRuntime[] =>
-    runtimes.filter((item) => item.info.kind === kind)
+    served().filter((item) => item.info.kind === kind)
 
   const get = (id: string): ModelRuntime =>
-    runtimes.find((item) => item.info.id === id) ??
-    fail('MODEL_NOT_FOUND', `"${shorten(id)}"; served here: ${names(runtimes) || 'none'}`, {
+    findServed(id, served()) ??
+    fail('MODEL_NOT_FOUND', `"${shorten(id)}"; served here: ${names(served()) || 'none'}`, {
       param: 'model',
     })
   const predictorFor = (model: ModelRuntime): ModelRuntime | null => {
     const wanted = attributeNames(model)
     if (wanted === '') return null
-    return ofKind('attribute-model').find((item) => attributeNames(item) === wanted) ?? null
+    const judges = ofKind('attribute-model').filter((item) => attributeNames(item) === wanted)
+    const { attributeModel } = model.info
+    const named = attributeModel === undefined ? null : findServed(attributeModel, judges)
+    return named ?? judges[0] ?? null
   }
 
   return {
-    list: () => runtimes,
+    list: served,
     get,
     predictorFor,
     getGenerative(id) {
@@ -61,9 +66,29 @@ export function createModels(runtimes: readonly ModelRuntime[]): Models {
     },
     default: () =>
       ofKind('language-model')[0] ??
-      runtimes[0] ??
+      served()[0] ??
       fail('MODEL_NOT_FOUND', 'no model is served', { param: 'model' }),
   }
+}
+
+/**
+ * What is served under the very name, else what is the version or has the alias that the name says. While a new version
+ * is loading, `name@prod` is what serves in its place.
+ */
+function findServed(id: string, list: readonly ModelRuntime[]): ModelRuntime | null {
+  const exact = list.find((item) => item.info.id === id)
+  if (exact) return exact
+  const reference = parseModelReference(id)
+  if (!reference) return null
+  const { model, version, alias } = reference
+  const ofModel = list.filter(
+    ({ info }) => info.version !== undefined && info.id.split('@')[0] === model,
+  )
+  const isMeant = ({ info }: ModelRuntime): boolean =>
+    version === null
+      ? (alias === servedAlias && info.id === model) || (info.aliases ?? []).includes(alias ?? '')
+      : info.version === version
+  return ofModel.find(isMeant) ?? null
 }
 
 /** The same set in another order measures the same. */

@@ -23,6 +23,12 @@ export interface ModelInfo {
   combinations?: ModelManifest['combinations']
   /** What `generation_config.json` asks for; requests that say nothing get it. */
   sampling: { temperature?: number; topP?: number; topK?: number }
+  /** Of a published model. */
+  version?: number
+  /** The aliases of this version. */
+  aliases?: readonly string[]
+  /** The attribute model that labelled the training data, where that is known. */
+  attributeModel?: string
 }
 
 export type Prompt =
@@ -122,5 +128,10 @@ export interface ModelRuntime {
    * Fails with ATTRIBUTE_UNKNOWN, ATTRIBUTE_OUT_OF_RANGE or BAD_TEMPLATE.
    */
   countTokens(prompt: Prompt): Promise<number>
+  /**
+   * Keeps the model loaded, should it be replaced, until the function that comes back is called: for requests that ask
+   * more than once. Fails ENGINE_STARTING when the model was replaced and put away already.
+   */
+  hold?(): () => void
   dispose(): Promise<void>
 }

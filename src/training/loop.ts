@@ -54,6 +54,10 @@ export interface LoopOptions {
   readonly evaluate?: () => Promise<number>
   readonly onStep?: (metrics: StepMetrics) => void
   readonly onEvaluation?: (step: number, loss: number) => void
+  /** After a checkpoint is on the disk. */
+  readonly onCheckpoint?: (step: number) => void
+  /** Awaited before every step; the place to let others go first. */
+  readonly pause?: () => Promise<void>
   readonly signal?: AbortSignal
 }
 
@@ -94,14 +98,17 @@ const mean = (values: readonly number[]) => values.reduce((sum, v) => sum + v, 0
 export async function runLoop(options: LoopOptions): Promise<LoopResult> {
   const { session, source, schedule, workDir, settings } = options
   const { step: first, progress } = await resume(options)
-  const save = (step: number) =>
-    saveTraining(workDir, session.state, options.shapes, {
+  const save = async (step: number) => {
+    await saveTraining(workDir, session.state, options.shapes, {
       step,
       batches: source.position(),
       settings,
       progress: { ...progress },
     })
+    options.onCheckpoint?.(step)
+  }
   for (let step = first + 1; step <= schedule.totalSteps; step++) {
+    await options.pause?.()
     if (options.signal?.aborted) {
       await save(step - 1)
       fail('CANCELLED', `stopped after step ${step - 1}; --resume continues`)

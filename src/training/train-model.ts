@@ -90,6 +90,8 @@ export interface TrainModelOptions {
   readonly onStart?: (totalSteps: number) => void
   readonly onStep?: (metrics: StepMetrics) => void
   readonly onEvaluation?: (step: number, loss: number) => void
+  readonly onCheckpoint?: (step: number) => void
+  readonly pause?: () => Promise<void>
   readonly signal?: AbortSignal
 }
 
@@ -326,6 +328,8 @@ export async function trainModel(options: TrainModelOptions): Promise<TrainedMod
         : undefined,
       onStep: options.onStep,
       onEvaluation: options.onEvaluation,
+      onCheckpoint: options.onCheckpoint,
+      pause: options.pause,
       signal: options.signal,
     })
     const adapter = options.lora && {

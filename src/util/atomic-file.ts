@@ -2,17 +2,32 @@
  * Files and folders that appear whole or not at all, power loss included: written beside their
  * place, flushed to the disk, renamed, and the folder that holds the name flushed too.
  */
-import { open, readdir, rename, rm, stat, type FileHandle } from 'node:fs/promises'
+import { randomInt } from 'node:crypto'
+import { open, readdir, rename, rm, type FileHandle } from 'node:fs/promises'
+import { hostname } from 'node:os'
 import { basename, dirname, join } from 'node:path'
+import { fail } from '../errors.ts'
+import { sha256 } from './hash.ts'
+import { systemCode } from './storage-error.ts'
 
-let counter = 0
+/** Begins anywhere, so that a restarted container with the same process ids meets no name of its dead self. */
+let counter = randomInt(2 ** 40)
 
-/** A name beside `path` that no other writer uses, in this process or another. */
-const besides = (path: string, ending: string): string =>
-  join(dirname(path), `.${basename(path)}.${process.pid}-${(counter += 1)}.${ending}`)
+/** Stands for this machine in temporary names: process ids alone mean nothing in a shared folder. */
+export const hostTag = sha256(hostname()).slice(0, 8)
+
+/**
+ * What becomes of a temporary name whose writer was killed (`leftovers.ts`): `part` was never finished, `gone` was
+ * being deleted, `old` was being replaced and is put back when nothing took its place.
+ */
+export type TemporaryKind = 'part' | 'old' | 'gone'
+
+/** A name beside `path` that no other writer uses, in this process, another, or on another machine. */
+export const temporaryBeside = (path: string, kind: TemporaryKind): string =>
+  join(dirname(path), `.${basename(path)}.${hostTag}-${process.pid}-${(counter += 1)}.${kind}`)
 
 /** Flushes a folder's list of names. Windows cannot open folders, and needs no flush there. */
-async function syncFolder(path: string): Promise<void> {
+export async function syncFolder(path: string): Promise<void> {
   if (process.platform === 'win32') return
   const folder = await open(path, 'r')
   try {
@@ -38,7 +53,7 @@ export async function streamFileAtomic(
   path: string,
   write: (file: FileHandle) => Promise<void>,
 ): Promise<void> {
-  const temporary = besides(path, 'part')
+  const temporary = temporaryBeside(path, 'part')
   try {
     const file = await open(temporary, 'wx')
     try {
@@ -73,11 +88,26 @@ async function syncTree(path: string): Promise<void> {
   await syncFolder(path)
 }
 
-const exists = (path: string): Promise<boolean> =>
-  stat(path).then(
-    () => true,
-    () => false,
-  )
+/** What renaming onto a folder that is not empty gives, depending on the system. */
+const isTaken = (error: unknown): boolean =>
+  ['ENOTEMPTY', 'EEXIST'].includes(systemCode(error) ?? '')
+
+/**
+ * Moves the finished folder `temporary` to `path` (same file system) where nothing is yet. Of several writers at the
+ * same time one succeeds; the others fail ALREADY_EXISTS.
+ */
+export async function placeDirAtomic(temporary: string, path: string): Promise<void> {
+  await syncTree(temporary)
+  await rename(temporary, path).catch((error: unknown) => {
+    if (isTaken(error))
+      fail('ALREADY_EXISTS', `"${basename(path)}"`, { cause: error, param: 'name' })
+    throw error
+  })
+  await syncFolder(dirname(path))
+}
+
+/** How often other writers of the same folder may be quicker. */
+const maxReplacements = 100
 
 /**
  * Moves the finished folder `temporary` to `path` (same file system), replacing an older folder.
@@ -86,15 +116,42 @@ const exists = (path: string): Promise<boolean> =>
  */
 export async function replaceDirAtomic(temporary: string, path: string): Promise<void> {
   await syncTree(temporary)
-  const old = besides(path, 'old')
-  const replacing = await exists(path)
-  if (replacing) await rename(path, old)
-  try {
-    await rename(temporary, path)
-  } catch (error) {
-    if (replacing) await rename(old, path)
-    throw error
+  const replaced: string[] = []
+  for (let tries = 1; ; tries += 1) {
+    const old = temporaryBeside(path, 'old')
+    const isMoved = await moveIfThere(path, old)
+    try {
+      await rename(temporary, path)
+      if (isMoved) replaced.push(old)
+      break
+    } catch (error) {
+      // Another writer put its folder there in that instant; it is replaced next.
+      const another = isTaken(error) && tries < maxReplacements
+      if (isMoved && another) replaced.push(old)
+      else if (isMoved) await rename(old, path)
+      if (!another) throw error
+    }
   }
   await syncFolder(dirname(path))
-  if (replacing) await rm(old, { recursive: true, force: true })
+  for (const old of replaced) await rm(old, { recursive: true, force: true })
+}
+
+/** Renames; false when there is nothing at `from`. */
+async function moveIfThere(from: string, to: string): Promise<boolean> {
+  try {
+    await rename(from, to)
+    return true
+  } catch (error) {
+    if (systemCode(error) === 'ENOENT') return false
+    throw error
+  }
+}
+
+/** Removes the folder at `path`: out of sight at once, then its files. False when there is none. */
+export async function removeDirAtomic(path: string): Promise<boolean> {
+  const gone = temporaryBeside(path, 'gone')
+  if (!(await moveIfThere(path, gone))) return false
+  await syncFolder(dirname(path))
+  await rm(gone, { recursive: true, force: true })
+  return true
 }

@@ -1,30 +1,41 @@
 /**
- * NDJSON files: lines in, lines out. Reads `.gz` by its ending, caps the length of a line, and reports
- * a bad line instead of stopping; what a row means is the readers' business (`src/datasets`).
+ * NDJSON: lines in, lines out. Gunzips what is gzip, caps the length of a line, and reports a bad line instead of
+ * stopping; what a row means is the readers' business (`src/datasets`).
  */
 import { createHash } from 'node:crypto'
-import { createReadStream } from 'node:fs'
-import { open, rename, rm } from 'node:fs/promises'
-import { createGunzip } from 'node:zlib'
-import { SteerError, fail } from '../errors.ts'
+import { open, rename, rm, type FileHandle } from 'node:fs/promises'
+import { temporaryBeside, writeFully } from './atomic-file.ts'
+import { fileChunks, gunzipped, type ByteChunks } from './byte-chunks.ts'
+import { storageError } from './storage-error.ts'
 
 /** The longest line read, in bytes; a longer one is a bad line, not a crash. */
 export const maxLineBytes = 16 * 1024 * 1024
 
-/** A line of a file, 1-based. Either its parsed value or what is wrong with it. */
+/** A line of a file, 1-based. Either its parsed value or what is wrong with it; `raw` is its text. */
 export type NdjsonLine =
-  { line: number; value: unknown } | { line: number; problem: string; raw: string }
+  { line: number; value: unknown; raw: string } | { line: number; problem: string; raw: string }
 
 /**
- * Streams the lines of an NDJSON file (gunzips `*.gz`). Blank lines are skipped but counted.
- * Fails BAD_FILE when the file cannot be read or is not a gzip file; never on a single bad line.
+ * Streams the lines of a file or of chunks of bytes, gunzipped where they are gzip (a file named `.gz` has to be).
+ * Blank lines are skipped but counted, and so are the first `skip` lines.
+ * Fails BAD_FILE when the file cannot be read or its gzip data are broken; never on a single bad line.
  */
-export async function* readNdjson(path: string): AsyncGenerator<NdjsonLine> {
+export async function* readNdjson(
+  source: string | ByteChunks,
+  { skip = 0 }: { skip?: number } = {},
+): AsyncGenerator<NdjsonLine> {
+  const isPath = typeof source === 'string'
+  const chunks = isPath ? fileChunks(source) : source
   let number = 0
-  for await (const bytes of splitLines(readChunks(path))) {
-    number += 1
-    const line = parseLine(bytes, number)
-    if (line) yield line
+  try {
+    const required = isPath && source.endsWith('.gz')
+    for await (const bytes of splitLines(gunzipped(chunks, { required }))) {
+      number += 1
+      const line = number > skip ? parseLine(bytes, number) : null
+      if (line) yield line
+    }
+  } catch (error) {
+    throw isPath ? storageError(error, `cannot read ${source}`) : error
   }
 }
 
@@ -32,39 +43,25 @@ function parseLine(bytes: Uint8Array | 'too long', line: number): NdjsonLine | n
   if (bytes === 'too long') {
     return { line, problem: `the line is longer than ${maxLineBytes} bytes`, raw: '' }
   }
-  let text: string
+  let raw: string
   try {
-    text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: line !== 1 }).decode(bytes).trim()
+    raw = new TextDecoder('utf-8', { fatal: true, ignoreBOM: line !== 1 }).decode(bytes).trim()
   } catch {
     return { line, problem: 'the line is not UTF-8', raw: new TextDecoder().decode(bytes) }
   }
-  if (text === '') return null
+  if (raw === '') return null
   try {
-    return { line, value: JSON.parse(text) as unknown }
+    return { line, value: JSON.parse(raw) as unknown, raw }
   } catch (error) {
-    return { line, problem: `the line is not JSON: ${messageOf(error)}`, raw: text }
-  }
-}
-
-async function* readChunks(path: string): AsyncGenerator<Buffer> {
-  const file = createReadStream(path, { highWaterMark: 1 << 18 })
-  const source = path.endsWith('.gz') ? file.pipe(createGunzip()) : file
-  // An error of the file does not travel through `pipe`.
-  if (source !== file) file.on('error', (error) => source.destroy(error))
-  try {
-    for await (const chunk of source) yield chunk as Buffer
-  } catch (error) {
-    fail('BAD_FILE', `cannot read ${path}: ${messageOf(error)}`, { cause: error })
-  } finally {
-    file.destroy()
+    return { line, problem: `the line is not JSON: ${(error as Error).message}`, raw }
   }
 }
 
 /** Cuts chunks at line feeds; holds at most `maxLineBytes` of an unfinished line. */
-async function* splitLines(chunks: AsyncIterable<Buffer>): AsyncGenerator<Uint8Array | 'too long'> {
-  let held: Buffer[] = []
+async function* splitLines(chunks: ByteChunks): AsyncGenerator<Uint8Array | 'too long'> {
+  let held: Uint8Array[] = []
   let heldBytes = 0
-  const take = (piece: Buffer): void => {
+  const take = (piece: Uint8Array): void => {
     heldBytes += piece.length
     if (heldBytes > maxLineBytes) held = []
     else held.push(piece)
@@ -87,12 +84,67 @@ async function* splitLines(chunks: AsyncIterable<Buffer>): AsyncGenerator<Uint8A
   if (heldBytes > 0) yield finish()
 }
 
-/** What `writeNdjson` wrote. */
+/** What was written. */
 export interface WrittenNdjson {
   rows: number
   bytes: number
   /** Of the file's bytes, hex. */
   sha256: string
+}
+
+/** Rows going into a file; one of `finish` and `abort` has to be called. */
+export interface NdjsonWriter {
+  write(row: unknown): Promise<void>
+  /** Flushes to the disk and closes. */
+  finish(): Promise<WrittenNdjson>
+  /** Closes; what is in the file stays for the caller to remove. */
+  abort(): Promise<void>
+}
+
+/** A new file of one JSON value per line, in memory for at most one block. Fails BAD_FILE, DISK_FULL. */
+export async function createNdjsonWriter(path: string): Promise<NdjsonWriter> {
+  const wrapped = (error: unknown): never => {
+    throw storageError(error, `cannot write ${path}`)
+  }
+  const file = await open(path, 'wx').catch(wrapped)
+  const block = createBlockWriter(file)
+  let rows = 0
+  return {
+    async write(row) {
+      rows += 1
+      await block.add(`${JSON.stringify(row)}\n`).catch(wrapped)
+    },
+    async finish() {
+      const written = await block.flush().catch(wrapped)
+      await file.sync().catch(wrapped)
+      await file.close().catch(wrapped)
+      return { rows, ...written }
+    },
+    abort: () => file.close().catch(() => {}),
+  }
+}
+
+function createBlockWriter(file: FileHandle) {
+  const hash = createHash('sha256')
+  let text = ''
+  let bytes = 0
+  const flush = async (): Promise<void> => {
+    const block = Buffer.from(text, 'utf8')
+    text = ''
+    hash.update(block)
+    bytes += block.length
+    await writeFully(file, block)
+  }
+  return {
+    async add(line: string): Promise<void> {
+      text += line
+      if (text.length > 1 << 18) await flush()
+    },
+    async flush(): Promise<{ bytes: number; sha256: string }> {
+      await flush()
+      return { bytes, sha256: hash.digest('hex') }
+    },
+  }
 }
 
 /**
@@ -103,41 +155,16 @@ export async function writeNdjson(
   path: string,
   rows: Iterable<unknown> | AsyncIterable<unknown>,
 ): Promise<WrittenNdjson> {
-  const beside = `${path}.${process.pid}.part`
-  const hash = createHash('sha256')
-  const written = { rows: 0, bytes: 0 }
-  const file = await open(beside, 'w').catch((error: unknown) =>
-    fail('BAD_FILE', `cannot write ${path}: ${messageOf(error)}`, { cause: error }),
-  )
+  const beside = temporaryBeside(path, 'part')
+  const writer = await createNdjsonWriter(beside)
   try {
-    const flush = async (text: string): Promise<void> => {
-      const bytes = Buffer.from(text, 'utf8')
-      hash.update(bytes)
-      written.bytes += bytes.length
-      await file.appendFile(bytes)
-    }
-    let text = ''
-    for await (const row of rows) {
-      text += JSON.stringify(row) + '\n'
-      written.rows += 1
-      if (text.length > 1 << 18) {
-        await flush(text)
-        text = ''
-      }
-    }
-    await flush(text)
-    await file.sync()
-    await file.close()
+    for await (const row of rows) await writer.write(row)
+    const written = await writer.finish()
     await rename(beside, path)
+    return written
   } catch (error) {
-    await file.close().catch(() => {})
+    await writer.abort()
     await rm(beside, { force: true })
-    if (error instanceof SteerError) throw error
-    fail('BAD_FILE', `cannot write ${path}: ${messageOf(error)}`, { cause: error })
+    throw storageError(error, `cannot write ${path}`)
   }
-  return { ...written, sha256: hash.digest('hex') }
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
 }

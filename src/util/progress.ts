@@ -1,5 +1,6 @@
-/** Progress of long work: a bar on a terminal, otherwise a line at intervals. On standard error. */
+/** Progress of long work: to the host of a job, else a bar on a terminal, else a line at intervals. On standard error. */
 import { Presets, SingleBar } from 'cli-progress'
+import { workHost, type WorkHost } from './work-host.ts'
 
 export interface Progress {
   update(done: number, note?: string): void
@@ -36,7 +37,16 @@ function lines(options: ProgressOptions, stream: NodeJS.WriteStream): Progress {
   }
 }
 
+function reported({ total, unit = '', label }: ProgressOptions, host: WorkHost): Progress {
+  const report = (done: number, note: string) =>
+    host.progress({ done, total, unit, note: note === '' ? label : `${label}: ${note}` })
+  report(0, '')
+  return { update: (done, note = '') => report(done, note), stop() {} }
+}
+
 export function createProgress(options: ProgressOptions): Progress {
+  const host = workHost()
+  if (host) return reported(options, host)
   const stream = options.stream ?? process.stderr
   return stream.isTTY ? bar(options, stream) : lines(options, stream)
 }

@@ -15,7 +15,7 @@ async function read<F extends RecordFormat>(
   await writeFile(path, gzipSync(text))
   const records: RecordOf<F>[] = []
   const bad: QuarantinedRow[] = []
-  for await (const record of readRecords(path, format, (row) => bad.push(row))) {
+  for await (const { record } of readRecords(path, format, (row) => bad.push(row))) {
     records.push(record)
   }
   return { records, bad }

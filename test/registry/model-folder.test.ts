@@ -2,13 +2,7 @@ import { mkdir, readdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import t from 'tap'
 import type { ModelManifest } from '../../schemas/model-manifest.ts'
-import {
-  listModels,
-  readManifest,
-  resolveModel,
-  userModelPath,
-  writeManifest,
-} from '../../src/registry/model-folder.ts'
+import { readManifest, userModelPath, writeManifest } from '../../src/registry/model-folder.ts'
 import { attributeSet } from '../../src/labels/attribute-sets.ts'
 
 const manifest: ModelManifest = {
@@ -25,32 +19,6 @@ async function model(...path: string[]): Promise<string> {
   await writeFile(join(dir, 'config.json'), '{}')
   return dir
 }
-
-t.test('a name is looked up among user models, then bundled ones; a path works, too', async (t) => {
-  const root = t.testdir()
-  const places = { home: join(root, 'home'), bundledDir: join(root, 'bundled') }
-  const bundled = await model(places.bundledDir, 'village')
-  t.equal(await resolveModel('village', places), bundled)
-  const own = await model(places.home, 'models', 'village')
-  t.equal(await resolveModel('village', places), own)
-  t.equal(await resolveModel(bundled, places), bundled)
-  await model(places.home, 'models', 'other')
-  await mkdir(join(places.home, 'models', 'half'))
-  for (const name of ['half', 'none', '..', '', `${root}/none`]) {
-    await t.rejects(
-      resolveModel(name, places),
-      { code: 'MODEL_NOT_FOUND', detail: /there are: other, village/, param: 'model' },
-      name,
-    )
-  }
-  t.same(
-    (await listModels(places)).map(({ name, dir }) => [name, dir]),
-    [
-      ['other', join(places.home, 'models', 'other')],
-      ['village', own],
-    ],
-  )
-})
 
 t.test('a manifest is written whole and read back', async (t) => {
   const dir = await model(t.testdir(), 'village')

@@ -20,10 +20,10 @@ t.test('lines come with their number; blank ones are skipped, bad ones reported'
     Buffer.concat([Buffer.from('\ufeff{"a":"é"}\r\n\n{"a":\n'), bad, Buffer.from('3')]),
   )
   const lines = await linesOf(path)
-  t.same(lines[0], { line: 1, value: { a: 'é' } })
+  t.same(lines[0], { line: 1, value: { a: 'é' }, raw: '{"a":"é"}' })
   t.match(lines[1], { line: 3, problem: /not JSON/, raw: '{"a":' })
   t.match(lines[2], { line: 4, problem: /not UTF-8/ })
-  t.same(lines[3], { line: 5, value: 3 })
+  t.same(lines[3], { line: 5, value: 3, raw: '3' })
   t.equal(lines.length, 4)
 })
 
@@ -49,7 +49,7 @@ t.test('a line over the limit is a bad line and the next one is read', async (t)
   await writeFile(path, `"${'x'.repeat(maxLineBytes)}"\n1\n`)
   const lines = await linesOf(path)
   t.match(lines[0], { line: 1, problem: /longer than/ })
-  t.same(lines[1], { line: 2, value: 1 })
+  t.same(lines[1], { line: 2, value: 1, raw: '1' })
 })
 
 t.test('a written file reads back and its hash is that of its bytes', async (t) => {

@@ -17,7 +17,7 @@ import { guard } from './definitions.ts'
 
 function setup(pieces = ['Hm, ', 'well.'], options: FakeOptions & { limit?: number } = {}) {
   const model = fakeLanguageModel(pieces, options)
-  const models = createModels([model])
+  const models = createModels(() => [model])
   const store = createMemoryNpcStore()
   const clock = { nowMs: 1_800_000_000_000 }
   const make = (): Npcs =>

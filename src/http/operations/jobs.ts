@@ -1,0 +1,115 @@
+/** Jobs: long work in the background. */
+import {
+  BootstrapSpec,
+  CreateJobRequest,
+  CreatedJobs,
+  CreatePipelineRequest,
+  EvaluateSpec,
+  ImportSpec,
+  Job,
+  JobDeleted,
+  JobEvent,
+  JobEventList,
+  JobList,
+  JobProgress,
+  LabelSpec,
+  NewJobs,
+  PipelineStep,
+  PublishSpec,
+  TrainSpec,
+} from '../../../schemas/jobs.ts'
+import type { Operation } from './operation.ts'
+
+export const jobSchemas = {
+  BootstrapSpec,
+  CreateJobRequest,
+  CreatedJobs,
+  CreatePipelineRequest,
+  EvaluateSpec,
+  ImportSpec,
+  Job,
+  JobDeleted,
+  JobEvent,
+  JobEventList,
+  JobList,
+  JobProgress,
+  LabelSpec,
+  NewJobs,
+  PipelineStep,
+  PublishSpec,
+  TrainSpec,
+} as const
+
+const id = { name: 'id', in: 'path', description: 'The id of the job' } as const
+const query = (name: string, description: string) => ({ name, in: 'query', description }) as const
+
+export const jobOperations: readonly Operation<keyof typeof jobSchemas>[] = [
+  {
+    method: 'post',
+    path: '/v1/jobs',
+    summary: 'Create a job, or the jobs of a pipeline',
+    body: 'NewJobs',
+    response: 'CreatedJobs',
+    status: 201,
+    errors: [404, 409, 413, 415],
+  },
+  {
+    method: 'get',
+    path: '/v1/jobs',
+    summary: 'Jobs, newest first',
+    response: 'JobList',
+    parameters: [
+      query('status', 'Only jobs with this status'),
+      query('kind', 'Only jobs of this kind'),
+      query('limit', 'At most so many, 1 to 200; 20 unless given'),
+      query('before', 'Only jobs created before the one with this id'),
+    ],
+    errors: [404],
+  },
+  {
+    method: 'get',
+    path: '/v1/jobs/{id}',
+    summary: 'One job',
+    response: 'Job',
+    parameters: [id],
+    errors: [404],
+  },
+  {
+    method: 'delete',
+    path: '/v1/jobs/{id}',
+    summary: 'Remove a job that is over, with its events and checkpoints',
+    response: 'JobDeleted',
+    parameters: [id],
+    errors: [404, 409],
+  },
+  {
+    method: 'post',
+    path: '/v1/jobs/{id}/cancel',
+    summary: 'Stop a job; a running training saves a checkpoint first',
+    response: 'Job',
+    parameters: [id],
+    errors: [404, 409],
+  },
+  {
+    method: 'post',
+    path: '/v1/jobs/{id}/retry',
+    summary: 'Let a failed or cancelled job go on from its last checkpoint',
+    response: 'Job',
+    parameters: [id],
+    errors: [404, 409],
+  },
+  {
+    method: 'get',
+    path: '/v1/jobs/{id}/events',
+    summary: 'Follow a job: its events so far and those to come, or with format=json a list',
+    response: 'JobEventList',
+    events: 'JobEvent',
+    parameters: [
+      id,
+      query('format', 'json: a list instead of server-sent events'),
+      query('after', 'Only events after this seq; Last-Event-ID does the same'),
+      query('limit', 'With format=json: at most so many; 1000 unless given'),
+    ],
+    errors: [404],
+  },
+]
