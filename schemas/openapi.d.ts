@@ -137,6 +137,179 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/npcs/templates": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The example characters */
+        get: operations["getV1NpcsTemplates"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/npcs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The characters, by id */
+        get: operations["getV1Npcs"];
+        put?: never;
+        /** Make a character from a definition or a template */
+        post: operations["postV1Npcs"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/npcs/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One character with its definition */
+        get: operations["getV1NpcsId"];
+        /** Give a character another definition; its state and memory stay */
+        put: operations["putV1NpcsId"];
+        post?: never;
+        /** Delete a character with its memory */
+        delete: operations["deleteV1NpcsId"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/npcs/{id}/say": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Say something to a character: its line, its actions, its state */
+        post: operations["postV1NpcsIdSay"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/npcs/{id}/interrupt": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Stop the line under way, or shorten the last one, to what was heard */
+        post: operations["postV1NpcsIdInterrupt"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/npcs/{id}/events": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Tell a character what happened; takes effect at once */
+        post: operations["postV1NpcsIdEvents"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/npcs/{id}/state": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Mood, relation, attributes and effects at this moment */
+        get: operations["getV1NpcsIdState"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/npcs/{id}/exchanges": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What was said, oldest first; the latest exchanges unless asked for others */
+        get: operations["getV1NpcsIdExchanges"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/npcs/{id}/save": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The whole character as one document */
+        get: operations["getV1NpcsIdSave"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/npcs/load": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Bring a saved character back, as a new one or in the place of another */
+        post: operations["postV1NpcsLoad"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/datasets": {
         parameters: {
             query?: never;
@@ -746,6 +919,28 @@ export interface components {
         } | {
             /** @constant */
             type: "ping";
+        } | {
+            /** @constant */
+            type: "npc_say";
+            id: string;
+            npc: string;
+            message: string;
+            seed?: number | null;
+            temperature?: number | null;
+            max_tokens?: number | null;
+            measure?: boolean | null;
+            time?: number | null;
+        } | {
+            /** @constant */
+            type: "npc_event";
+            id: string;
+            npc: string;
+            event: components["schemas"]["NpcEventRequest"];
+        } | {
+            /** @constant */
+            type: "npc_interrupt";
+            id: string;
+            heard?: (string | number) | null;
         };
         Completion: {
             id: string;
@@ -947,6 +1142,47 @@ export interface components {
         } | {
             /** @constant */
             type: "pong";
+        } | {
+            /** @constant */
+            type: "npc_started";
+            id: string;
+            npc: string;
+            exchange: number;
+            attributes: {
+                [key: string]: number;
+            };
+            events: string[];
+            actions: components["schemas"]["NpcAction"][];
+        } | {
+            /** @constant */
+            type: "npc_delta";
+            id: string;
+            seq: number;
+            text: string;
+        } | {
+            /** @constant */
+            type: "npc_done";
+            id: string;
+            npc: string;
+            exchange: number;
+            line: string;
+            /** @enum {string} */
+            finish_reason: "stop" | "length" | "interrupted";
+            attributes: {
+                [key: string]: number;
+            };
+            achieved: {
+                [key: string]: number;
+            } | null;
+            events: string[];
+            actions: components["schemas"]["NpcAction"][];
+            state: components["schemas"]["NpcState"];
+            usage: components["schemas"]["Usage"] | null;
+        } | {
+            /** @constant */
+            type: "npc_state";
+            id: string;
+            state: components["schemas"]["NpcState"];
         };
         SteeringOptions: {
             measure?: boolean | null;
@@ -1341,6 +1577,256 @@ export interface components {
             metadata?: {
                 [key: string]: string;
             } | null;
+        };
+        Npc: {
+            id: string;
+            /** @constant */
+            object: "npc";
+            name: string;
+            version: number;
+            created_at: number;
+            updated_at: number;
+            definition: components["schemas"]["NpcDefinition"];
+        };
+        NpcAction: {
+            type: string;
+            id: string;
+            args: {
+                [key: string]: number | string | boolean;
+            };
+        };
+        NpcCreateRequest: {
+            id?: string | null;
+            template?: string | null;
+            definition?: components["schemas"]["NpcDefinition"] | null;
+        };
+        NpcDefinition: {
+            name: string;
+            model?: string | null;
+            persona: string;
+            voice?: string | null;
+            examples?: {
+                player: string;
+                line: string;
+                attributes?: {
+                    [key: string]: number;
+                } | null;
+            }[] | null;
+            attributes?: {
+                [key: string]: number | {
+                    base?: number | null;
+                    min?: number | null;
+                    max?: number | null;
+                    from?: {
+                        [key: string]: number;
+                    } | null;
+                };
+            } | null;
+            variables?: {
+                [key: string]: {
+                    min: number;
+                    max: number;
+                    start?: number | null;
+                    baseline?: number | null;
+                    half_life_s?: number | null;
+                    decay_s?: number | null;
+                    description?: string | null;
+                };
+            } | null;
+            rules?: string[] | null;
+            actions?: (string | {
+                type: string;
+                id?: string | null;
+                args?: {
+                    [key: string]: number | string | boolean;
+                } | null;
+                when?: string | null;
+                on?: string[] | null;
+                once?: boolean | null;
+                cooldown_s?: number | null;
+            })[] | null;
+            detect?: {
+                event: string;
+                any: string[];
+            }[] | null;
+            memory?: {
+                exchanges?: number | null;
+                reply_tokens?: number | null;
+            } | null;
+            sampling?: {
+                temperature?: number | null;
+                top_p?: number | null;
+                top_k?: number | null;
+                seed?: number | null;
+            } | null;
+            clock?: ("server" | "game") | null;
+        };
+        NpcDeleted: {
+            id: string;
+            /** @constant */
+            object: "npc";
+            /** @constant */
+            deleted: true;
+        };
+        NpcEventRequest: {
+            type: string;
+            data?: {
+                [key: string]: number | string | boolean;
+            } | null;
+            time?: number | null;
+        };
+        NpcExchange: {
+            exchange: number;
+            time: number;
+            message: string;
+            line: string;
+            attributes: {
+                [key: string]: number;
+            };
+            events: string[];
+            actions: components["schemas"]["NpcAction"][];
+            interrupted: boolean;
+        };
+        NpcExchangeList: {
+            /** @constant */
+            object: "list";
+            data: components["schemas"]["NpcExchange"][];
+            has_more: boolean;
+        };
+        NpcInterruptRequest: {
+            heard?: (string | number) | null;
+            exchange?: number | null;
+        };
+        NpcLine: {
+            /** @constant */
+            object: "npc.line";
+            npc: string;
+            exchange: number;
+            line: string;
+            /** @enum {string} */
+            finish_reason: "stop" | "length" | "interrupted";
+            attributes: {
+                [key: string]: number;
+            };
+            achieved: {
+                [key: string]: number;
+            } | null;
+            events: string[];
+            actions: components["schemas"]["NpcAction"][];
+            state: components["schemas"]["NpcState"];
+            usage: components["schemas"]["Usage"] | null;
+        };
+        NpcLineChunk: {
+            /** @constant */
+            object: "npc.line.start";
+            npc: string;
+            exchange: number;
+            attributes: {
+                [key: string]: number;
+            };
+            events: string[];
+            actions: components["schemas"]["NpcAction"][];
+        } | {
+            /** @constant */
+            object: "npc.line.delta";
+            npc: string;
+            text: string;
+        } | components["schemas"]["NpcLine"];
+        NpcList: {
+            /** @constant */
+            object: "list";
+            data: components["schemas"]["Npc"][];
+            has_more: boolean;
+        };
+        NpcLoadRequest: {
+            save: components["schemas"]["NpcSave"];
+            id?: string | null;
+            replace?: boolean | null;
+        };
+        NpcSave: {
+            /** @constant */
+            object: "npc.save";
+            /** @constant */
+            schema: 1;
+            saved_at: number;
+            id: string;
+            definition: components["schemas"]["NpcDefinition"];
+            state: {
+                time: number;
+                variables: {
+                    [key: string]: {
+                        value: number;
+                        at: number;
+                    };
+                };
+                effects: {
+                    event: string;
+                    target: string;
+                    amount: number;
+                    at: number;
+                    decay: {
+                        /** @enum {string} */
+                        kind: "linear" | "half-life";
+                        seconds: number;
+                    };
+                }[];
+                recent: string[];
+                actions: {
+                    [key: string]: number;
+                };
+                exchanges: number;
+                remembered_from: number;
+            };
+            exchanges: components["schemas"]["NpcExchange"][];
+        };
+        NpcSayRequest: {
+            message: string;
+            seed?: number | null;
+            temperature?: number | null;
+            max_tokens?: number | null;
+            measure?: boolean | null;
+            time?: number | null;
+            stream?: boolean | null;
+        };
+        NpcState: {
+            /** @constant */
+            object: "npc.state";
+            id: string;
+            version: number;
+            time: number;
+            variables: {
+                [key: string]: {
+                    value: number;
+                    min: number;
+                    max: number;
+                    baseline: number;
+                };
+            };
+            attributes: {
+                [key: string]: number;
+            };
+            effects: {
+                event: string;
+                target: string;
+                amount: number;
+                now: number;
+                age_s: number;
+            }[];
+            actions: components["schemas"]["NpcAction"][];
+            exchanges: number;
+            remembered_from: number;
+        };
+        NpcTemplateList: {
+            /** @constant */
+            object: "list";
+            data: {
+                id: string;
+                definition: components["schemas"]["NpcDefinition"];
+            }[];
+        };
+        NpcUpdateRequest: {
+            definition: components["schemas"]["NpcDefinition"];
+            version?: number | null;
         };
         AliasRequest: {
             version: number;
@@ -1995,6 +2481,832 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Readiness"];
+                };
+            };
+        };
+    };
+    getV1NpcsTemplates: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The example characters */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NpcTemplateList"];
+                };
+            };
+            /** @description An error */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description An error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+        };
+    };
+    getV1Npcs: {
+        parameters: {
+            query?: {
+                /** @description 20 unless given, at most 100 */
+                limit?: string;
+                /** @description The id after which the list goes on */
+                after?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The characters, by id */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NpcList"];
+                };
+            };
+            /** @description An error */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description An error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+        };
+    };
+    postV1Npcs: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NpcCreateRequest"];
+            };
+        };
+        responses: {
+            /** @description Make a character from a definition or a template */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Npc"];
+                };
+            };
+            /** @description An error */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description An error */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description An error */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description An error */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description An error */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description An error */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description An error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+        };
+    };
+    getV1NpcsId: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The id of the character */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description One character with its definition */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Npc"];
+                };
+            };
+            /** @description An error */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description An error */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description An error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+        };
+    };
+    putV1NpcsId: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The id of the character */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NpcUpdateRequest"];
+            };
+        };
+        responses: {
+            /** @description Give a character another definition; its state and memory stay */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Npc"];
+                };
+            };
+            /** @description An error */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description An error */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description An error */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description An error */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description An error */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description An error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+        };
+    };
+    deleteV1NpcsId: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The id of the character */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Delete a character with its memory */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NpcDeleted"];
+                };
+            };
+            /** @description An error */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description An error */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description An error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+        };
+    };
+    postV1NpcsIdSay: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The id of the character */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NpcSayRequest"];
+            };
+        };
+        responses: {
+            /** @description Say something to a character: its line, its actions, its state */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NpcLine"];
+                    "text/event-stream": components["schemas"]["NpcLineChunk"];
+                };
+            };
+            /** @description An error */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description An error */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description An error */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description An error */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description An error */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description An error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description An error */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+        };
+    };
+    postV1NpcsIdInterrupt: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The id of the character */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NpcInterruptRequest"];
+            };
+        };
+        responses: {
+            /** @description Stop the line under way, or shorten the last one, to what was heard */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NpcLine"];
+                };
+            };
+            /** @description An error */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description An error */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description An error */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description An error */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description An error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+        };
+    };
+    postV1NpcsIdEvents: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The id of the character */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NpcEventRequest"];
+            };
+        };
+        responses: {
+            /** @description Tell a character what happened; takes effect at once */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NpcState"];
+                };
+            };
+            /** @description An error */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description An error */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description An error */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description An error */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description An error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+        };
+    };
+    getV1NpcsIdState: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The id of the character */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Mood, relation, attributes and effects at this moment */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NpcState"];
+                };
+            };
+            /** @description An error */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description An error */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description An error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+        };
+    };
+    getV1NpcsIdExchanges: {
+        parameters: {
+            query?: {
+                /** @description 20 unless given, at most 200 */
+                limit?: string;
+                /** @description Only exchanges before this number */
+                before?: string;
+            };
+            header?: never;
+            path: {
+                /** @description The id of the character */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What was said, oldest first; the latest exchanges unless asked for others */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NpcExchangeList"];
+                };
+            };
+            /** @description An error */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description An error */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description An error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+        };
+    };
+    getV1NpcsIdSave: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The id of the character */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The whole character as one document */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NpcSave"];
+                };
+            };
+            /** @description An error */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description An error */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description An error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+        };
+    };
+    postV1NpcsLoad: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NpcLoadRequest"];
+            };
+        };
+        responses: {
+            /** @description Bring a saved character back, as a new one or in the place of another */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Npc"];
+                };
+            };
+            /** @description An error */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description An error */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description An error */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description An error */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description An error */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description An error */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description An error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
                 };
             };
         };

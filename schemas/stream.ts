@@ -2,6 +2,7 @@
 import { z } from 'zod'
 import { AttributeValues } from './attributes.ts'
 import { FinishReason, InputMessages, Usage, samplingFields, steeringFields } from './common.ts'
+import { npcClientMessages, npcServerMessages } from './npcs.ts'
 import { Job, JobEvent } from './jobs.ts'
 
 /** The client's name for a stream; free to use again once it is done. */
@@ -34,6 +35,7 @@ export const ClientMessage = z.discriminatedUnion('type', [
   WatchJobMessage,
   z.strictObject({ type: z.literal('unwatch_job'), id }),
   z.strictObject({ type: z.literal('ping') }),
+  ...npcClientMessages,
 ])
 export type ClientMessage = z.infer<typeof ClientMessage>
 
@@ -73,5 +75,6 @@ export const ServerMessage = z.discriminatedUnion('type', [
   /** The job is over; `job` is what it has become. */
   z.strictObject({ type: z.literal('job_done'), id, job: Job }),
   z.strictObject({ type: z.literal('pong') }),
+  ...npcServerMessages,
 ])
 export type ServerMessage = z.infer<typeof ServerMessage>

@@ -12,6 +12,7 @@ import { installErrorHandlers } from './http/error-response.ts'
 import { fileRoutes } from './http/file-routes.ts'
 import { jobRoutes } from './http/job-routes.ts'
 import { modelRoutes } from './http/model-routes.ts'
+import { npcRoutes } from './http/npc-routes.ts'
 import { registryRoutes } from './http/registry-routes.ts'
 import { streamSocket } from './http/stream-socket.ts'
 import { uiRoutes } from './http/ui-routes.ts'
@@ -19,6 +20,8 @@ import { withBusySignal } from './services/busy-signal.ts'
 import type { Datasets } from './services/datasets.ts'
 import type { Files } from './services/files.ts'
 import { createGenerator, type Generator } from './services/generator.ts'
+import type { NpcStore } from './services/npcs/npc-store.ts'
+import { createNpcs } from './services/npcs/npcs.ts'
 import type { JobService } from './services/job-service.ts'
 import { createModels, type Models } from './services/models.ts'
 import type { RegistryService } from './services/registry-service.ts'
@@ -31,6 +34,8 @@ export interface AppDeps {
   models?: Models
   /** Made over the runtimes unless given. */
   generator?: Generator
+  /** Where characters are kept; there are none without. */
+  npcStore?: NpcStore
   datasets?: Datasets
   files?: Files
   jobs?: JobService
@@ -75,8 +80,10 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
   await app.register(chatRoutes(generator))
   await app.register(completionRoutes(generator))
   await app.register(modelRoutes(models))
+  const npcs = deps.npcStore && createNpcs({ models, generator, store: deps.npcStore })
+  if (npcs) await app.register(npcRoutes(npcs))
   if (deps.registry) await app.register(registryRoutes(deps.registry))
-  await app.register(streamSocket({ generator, ...(deps.jobs && { jobs: deps.jobs }) }))
+  await app.register(streamSocket({ generator, npcs, ...(deps.jobs && { jobs: deps.jobs }) }))
   const uploads = deps.uploadIdleMs === undefined ? {} : { idleMs: deps.uploadIdleMs }
   if (deps.datasets) await app.register(datasetRoutes(deps.datasets, uploads))
   if (deps.jobs) await app.register(jobRoutes(deps.jobs))

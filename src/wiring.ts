@@ -3,6 +3,7 @@ import type { FastifyInstance, FastifyServerOptions } from 'fastify'
 import { buildApp } from './app.ts'
 import { modelPlaces } from './commands/workplace.ts'
 import type { Config } from './config.ts'
+import { createDatabaseNpcStore } from './services/npcs/database-npc-store.ts'
 import { openDatabase, type Database } from './database/index.ts'
 import { jobSettings, startJobs, type Jobs } from './job-wiring.ts'
 import { createDatasets } from './services/datasets.ts'
@@ -67,6 +68,7 @@ export async function createServer(
     await Promise.all([datasets.sweep(), files.sweep()])
     const app = await buildApp({
       runtimes: [],
+      npcStore: createDatabaseNpcStore(database),
       models: createModels(serving.list),
       registry: registryService,
       jobs: jobs.service,

@@ -5,6 +5,7 @@ import type { components } from '../schemas/openapi.d.ts'
 import { generateTypes, generateYaml, typesFile, yamlFile } from '../scripts/generate-openapi.ts'
 import { buildApp } from '../src/app.ts'
 import { buildOpenApi, type namedSchemas, operations } from '../src/http/openapi.ts'
+import { createMemoryNpcStore } from '../src/services/npcs/npc-store.ts'
 import { createDatasets } from '../src/services/datasets.ts'
 import { createFiles } from '../src/services/files.ts'
 import { fakeRegistry } from './services/fake-registry.ts'
@@ -56,6 +57,24 @@ const same: { [K in keyof Named | keyof Api]: Same<z.input<Named[K]>, Api[K]> } 
   LabelSpec: true,
   Model: true,
   ModelList: true,
+  Npc: true,
+  NpcAction: true,
+  NpcCreateRequest: true,
+  NpcDefinition: true,
+  NpcDeleted: true,
+  NpcEventRequest: true,
+  NpcExchange: true,
+  NpcExchangeList: true,
+  NpcInterruptRequest: true,
+  NpcLine: true,
+  NpcLineChunk: true,
+  NpcList: true,
+  NpcLoadRequest: true,
+  NpcSave: true,
+  NpcSayRequest: true,
+  NpcState: true,
+  NpcTemplateList: true,
+  NpcUpdateRequest: true,
   MovedAlias: true,
   NewJobs: true,
   PipelineStep: true,
@@ -107,6 +126,7 @@ t.test('every named schema is in the document, and every reference leads to one'
 t.test('the documented operations are the routes there are', async (t) => {
   const app = await buildApp({
     runtimes: [fakeLanguageModel([])],
+    npcStore: createMemoryNpcStore(),
     datasets: createDatasets({ home: t.testdir() }),
     files: createFiles({ home: t.testdir() }),
     registry: fakeRegistry(),

@@ -6,6 +6,7 @@ import { z } from 'zod'
 import { datasetOperations, datasetSchemas } from './operations/datasets.ts'
 import { fileOperations, fileSchemas } from './operations/files.ts'
 import { generationOperations, generationSchemas } from './operations/generation.ts'
+import { npcOperations, npcSchemas } from './operations/npcs.ts'
 import { jobOperations, jobSchemas } from './operations/jobs.ts'
 import type { Operation } from './operations/operation.ts'
 import { registryOperations, registrySchemas } from './operations/registry.ts'
@@ -15,6 +16,7 @@ export const namedSchemas = {
   ...datasetSchemas,
   ...fileSchemas,
   ...jobSchemas,
+  ...npcSchemas,
   ...registrySchemas,
 } as const
 
@@ -22,6 +24,7 @@ type SchemaName = keyof typeof namedSchemas
 
 export const operations: readonly Operation<SchemaName>[] = [
   ...generationOperations,
+  ...npcOperations,
   ...datasetOperations,
   ...fileOperations,
   ...jobOperations,

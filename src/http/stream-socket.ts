@@ -7,11 +7,13 @@ import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { ClientMessage, type ServerMessage, type StartMessage } from '../../schemas/stream.ts'
 import { SteerError, fail } from '../errors.ts'
 import type { Generator } from '../services/generator.ts'
+import type { Npcs } from '../services/npcs/npcs.ts'
 import type { JobService } from '../services/job-service.ts'
 import { toUsage } from './chat-serializer.ts'
 import { toErrorResponse } from './error-response.ts'
 import { socketGeneration } from './generation-input.ts'
 import { createJobSocket } from './job-socket.ts'
+import { createNpcSocket } from './npc-socket.ts'
 import { parseInput } from './parse-body.ts'
 
 /** Replies that one socket may have under way. */
@@ -19,6 +21,8 @@ const maxStreams = 32
 
 export interface SocketServices {
   generator: Generator
+  /** Messages to characters are refused without. */
+  npcs?: Npcs
   /** Jobs cannot be watched without. */
   jobs?: JobService
 }
@@ -37,7 +41,7 @@ async function checkOrigin(request: FastifyRequest): Promise<void> {
 }
 
 function serveSocket(services: SocketServices, socket: WebSocket, request: FastifyRequest): void {
-  const { generator, jobs } = services
+  const { generator, jobs, npcs } = services
   const streams = new Map<string, AbortController>()
   const send = (message: ServerMessage): void => {
     if (socket.readyState === socket.OPEN) socket.send(JSON.stringify(message))
@@ -49,6 +53,7 @@ function serveSocket(services: SocketServices, socket: WebSocket, request: Fasti
     send({ type: 'error', id, code, message, param })
   }
 
+  const characters = npcs && createNpcSocket(npcs, send)
   const watches = jobs && createJobSocket(jobs, send)
 
   const start = async (message: StartMessage): Promise<void> => {
@@ -68,9 +73,12 @@ function serveSocket(services: SocketServices, socket: WebSocket, request: Fasti
     if (message.type === 'ping') send({ type: 'pong' })
     else if (message.type === 'start') {
       start(message).catch((error: unknown) => sendError(message.id, error))
-    } else if (message.type !== 'cancel') {
+    } else if (message.type === 'watch_job' || message.type === 'unwatch_job') {
       if (!watches) fail('NOT_FOUND', 'there are no jobs on this server')
       watches.receive(message).catch((error: unknown) => sendError(message.id, error))
+    } else if (message.type !== 'cancel') {
+      if (!characters) fail('NOT_FOUND', 'there are no characters on this server')
+      characters.receive(message).catch((error: unknown) => sendError(message.id, error))
     } else {
       const running = streams.get(message.id)
       if (!running) fail('NOT_FOUND', `no stream "${message.id}" is under way`, { param: 'id' })
@@ -90,6 +98,7 @@ function serveSocket(services: SocketServices, socket: WebSocket, request: Fasti
   })
   socket.on('close', () => {
     for (const abort of streams.values()) abort.abort()
+    characters?.close()
     watches?.close()
   })
 }

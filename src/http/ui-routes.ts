@@ -1,10 +1,14 @@
-/** The page at `/`: static files of `src/ui`, nothing from elsewhere. */
+/** The page at `/`: static files of `src/ui` and the chart library's, nothing from another server. */
+import { dirname } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import fastifyStatic from '@fastify/static'
 import type { FastifyInstance } from 'fastify'
 
 const contentPolicy =
   "default-src 'self'; img-src 'self' data:; base-uri 'none'; frame-ancestors 'none'"
+
+/** uPlot as it lies in node_modules, by the names that the page uses. */
+const chartFiles = { '/vendor/uplot.js': 'uPlot.esm.js', '/vendor/uplot.css': 'uPlot.min.css' }
 
 export const uiRoutes = () => async (app: FastifyInstance) => {
   await app.register(fastifyStatic, {
@@ -20,4 +24,8 @@ export const uiRoutes = () => async (app: FastifyInstance) => {
         .header('x-content-type-options', 'nosniff')
     },
   })
+  const chartFolder = dirname(fileURLToPath(import.meta.resolve('uplot')))
+  for (const [path, file] of Object.entries(chartFiles)) {
+    app.get(path, (_request, reply) => reply.sendFile(file, chartFolder))
+  }
 }

@@ -8,7 +8,7 @@ import { EventQueue } from '../engine/event-queue.ts'
 import { SteerError, fail } from '../errors.ts'
 import { unpackError, type FromEngine, type ToEngine } from './engine-protocol.ts'
 import type { LoadOptions } from './model-runtime.ts'
-import type { ModelInfo, ModelRuntime, TextEvent, TextRequest } from './runtime-types.ts'
+import type { ModelInfo, ModelRuntime, Prompt, TextEvent, TextRequest } from './runtime-types.ts'
 
 export interface EngineClientOptions {
   /** The model's folder. */
@@ -98,6 +98,13 @@ export class EngineClient implements ModelRuntime {
       if (answer.type === 'predicted') return answer.values
     }
     return fail('INTERNAL', 'internal: the engine process ended a prediction without values')
+  }
+
+  async countTokens(prompt: Prompt): Promise<number> {
+    for await (const answer of this.#ask((id) => ({ type: 'count', id, prompt }))) {
+      if (answer.type === 'counted') return answer.tokens
+    }
+    return fail('INTERNAL', 'internal: the engine process ended a count without a number')
   }
 
   /** Ends the process; open requests fail with CANCELLED. */

@@ -65,6 +65,11 @@ export function hostEngine(port: ParentPort, loadRuntime: LoadRuntime): void {
       void run(id, async (signal) => {
         port.send({ type: 'predicted', id, values: await runtime!.predict(inputs, signal) })
       })
+    } else if (message.type === 'count') {
+      const { id, prompt } = message
+      void run(id, async () => {
+        port.send({ type: 'counted', id, tokens: await runtime!.countTokens(prompt) })
+      })
     } else if (message.type === 'cancel') {
       running.get(message.id)?.abort()
     } else {

@@ -2,13 +2,14 @@
 import type { Message } from '../../schemas/records.ts'
 import { SteerError, catalogue, type ErrorCode } from '../errors.ts'
 import type { LoadOptions } from './model-runtime.ts'
-import type { ModelInfo, TextEvent, TextRequest } from './runtime-types.ts'
+import type { ModelInfo, Prompt, TextEvent, TextRequest } from './runtime-types.ts'
 
 /** `id` names a request; the client counts them up. */
 export type ToEngine =
   | { type: 'load'; dir: string; options: LoadOptions }
   | { type: 'generate'; id: number; request: TextRequest }
   | { type: 'predict'; id: number; inputs: Message[][] }
+  | { type: 'count'; id: number; prompt: Prompt }
   | { type: 'cancel'; id: number }
   | { type: 'shutdown' }
 
@@ -20,6 +21,7 @@ export type FromEngine =
   | { type: 'failed'; error: SentError }
   | { type: 'event'; id: number; event: TextEvent }
   | { type: 'predicted'; id: number; values: Record<string, number>[] }
+  | { type: 'counted'; id: number; tokens: number }
   | { type: 'error'; id: number; error: SentError }
   /** No more events for this request. */
   | { type: 'end'; id: number }

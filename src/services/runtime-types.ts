@@ -124,6 +124,11 @@ export interface ModelRuntime {
    */
   predict(inputs: Message[][], signal?: AbortSignal): Promise<Record<string, number>[]>
   /**
+   * The length of a prompt, without running the model; it may be longer than the context.
+   * Fails with ATTRIBUTE_UNKNOWN, ATTRIBUTE_OUT_OF_RANGE or BAD_TEMPLATE.
+   */
+  countTokens(prompt: Prompt): Promise<number>
+  /**
    * Keeps the model loaded, should it be replaced, until the function that comes back is called: for requests that ask
    * more than once. Fails ENGINE_STARTING when the model was replaced and put away already.
    */

@@ -2,7 +2,7 @@
 import type { Message } from '../../schemas/records.ts'
 import { fail } from '../errors.ts'
 import type { PooledEngine, Release } from './engine-pool.ts'
-import type { ModelInfo, ModelRuntime, TextEvent, TextRequest } from './runtime-types.ts'
+import type { ModelInfo, ModelRuntime, Prompt, TextEvent, TextRequest } from './runtime-types.ts'
 
 export type ServedIdentity = Pick<ModelInfo, 'id' | 'version' | 'aliases'>
 
@@ -37,6 +37,15 @@ export class ServedView implements ModelRuntime {
     const release = this.hold()
     try {
       return await this.#engine.runtime.predict(inputs, signal)
+    } finally {
+      release()
+    }
+  }
+
+  async countTokens(prompt: Prompt): Promise<number> {
+    const release = this.hold()
+    try {
+      return await this.#engine.runtime.countTokens(prompt)
     } finally {
       release()
     }

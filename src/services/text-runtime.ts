@@ -32,6 +32,7 @@ export function createModelRuntime(parts: RuntimeParts): ModelRuntime {
     ready: true,
     generate: (request, signal) => generate(parts, request, signal),
     predict: (inputs, signal) => predict(parts, inputs, signal),
+    countTokens: async (prompt) => encodePrompt(parts, prompt).tokens.length,
     async dispose() {
       await Promise.all([parts.engine?.dispose(), parts.scorer?.dispose()])
     },

@@ -34,6 +34,7 @@ t.test('text, predictions and errors come through the process', async (t) => {
     param: 'attributes.charm',
   })
   await t.rejects(client.predict([]), { code: 'INTERNAL' })
+  t.equal(await client.countTokens({ text: 'three more words' }), 4)
 })
 
 t.test('requests side by side keep their own answers', async (t) => {

@@ -98,8 +98,16 @@ export function fakeLanguageModel(pieces: string[], options: FakeOptions = {}): 
     ended: ended.promise,
     generate,
     predict: async () => fail('MODEL_NOT_PREDICTIVE', info.id),
+    countTokens: async (prompt) => countWords(prompt),
     dispose: async () => {},
   }
+}
+
+/** A token a word, and one for each message. */
+function countWords(prompt: TextRequest['prompt']): number {
+  if ('tokens' in prompt) return prompt.tokens.length
+  const texts = 'text' in prompt ? [prompt.text] : prompt.messages.map(({ content }) => content)
+  return texts.reduce((sum, text) => sum + 1 + text.split(' ').length, 0)
 }
 
 async function aborted(signal: AbortSignal | undefined): Promise<never> {
@@ -132,6 +140,7 @@ export function fakeAttributeModel(
       inputs.push(rows)
       return rows.map(() => values[Math.min(calls++, values.length - 1)]!)
     },
+    countTokens: async (prompt) => countWords(prompt),
     dispose: async () => {},
   }
 }

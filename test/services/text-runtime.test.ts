@@ -100,6 +100,20 @@ t.test('predict names the scores of the rows', async (t) => {
   t.same(values, { helpfulness: 23, humor: 10, creativity: 1, verbosity: 2, toxicity: 3 })
 })
 
+t.test(
+  'countTokens measures a prompt as generate sees it, even one that is too long',
+  async (t) => {
+    const { parts, engine } = fakeParts('x')
+    const runtime = createModelRuntime(parts)
+    const prompt = { messages, attributes: { humor: 2 } }
+    for await (const _ of runtime.generate({ prompt, temperature: 0 }));
+    t.equal(await runtime.countTokens(prompt), engine.requests[0]!.tokens.length)
+    t.equal(await runtime.countTokens({ text: 'a'.repeat(500) }), 500)
+    const unknown = { messages, attributes: { charm: 1 } }
+    await t.rejects(runtime.countTokens(unknown), { code: 'ATTRIBUTE_UNKNOWN' })
+  },
+)
+
 t.test('what a model cannot do is an error of its own; dispose reaches the parts', async (t) => {
   const { parts, engine } = fakeParts('x')
   const blind = createModelRuntime({ ...parts, engine: undefined, template: null })

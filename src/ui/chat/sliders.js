@@ -1,5 +1,5 @@
 /** The attribute sliders and their presets, built from what the model declares. */
-import { byId, h, hueOf } from './dom.js'
+import { byId, h, hueOf } from '../shared/dom.js'
 
 export class Sliders {
   #specs = []
