@@ -4,15 +4,16 @@ import { fileURLToPath } from 'node:url'
 import type { FastifyInstance, FastifyServerOptions } from 'fastify'
 import { buildApp } from './app.ts'
 import type { Config } from './config.ts'
+import { openDatabase, type Database } from './database/index.ts'
 import { createEngineClient, type EngineClient } from './services/engine-client.ts'
-import { createMemoryNpcStore } from './services/npcs/npc-store.ts'
+import { createDatabaseNpcStore } from './services/npcs/database-npc-store.ts'
 import { findModels } from './services/model-folders.ts'
 
 export interface Server {
   app: FastifyInstance
   /** The names of the served models. */
   models: string[]
-  /** Closes connections, then the engine processes. */
+  /** Closes connections, then the engine processes, then the database. */
   close(): Promise<void>
 }
 
@@ -23,40 +24,56 @@ export function modelRoots(home: string): string[] {
   return [join(home, 'models'), bundledModels]
 }
 
-/** Loads every model, each in its own process, then builds the application; does not listen yet. */
+const logLine = (event: object): void => void process.stderr.write(`${JSON.stringify(event)}\n`)
+
+/**
+ * Opens the database, loads every model, each in its own process, then builds the application; does not listen yet.
+ * Fails MODEL_NOT_FOUND, DATABASE_LOCKED, DATABASE_UNAVAILABLE or with what a model failed to load with.
+ */
 export async function createServer(
   config: Config,
   logger: FastifyServerOptions['logger'] = { level: config.logLevel },
 ): Promise<Server> {
   const folders = await findModels(config.models, { roots: modelRoots(config.home) })
+  const { home, databaseUrl: url } = config
+  const database = await openDatabase({ home, url, log: logLine })
+  try {
+    const server = await serveModels(config, { folders, database, logger })
+    return {
+      ...server,
+      async close() {
+        await server.close()
+        await database.close()
+      },
+    }
+  } catch (error) {
+    await database.close()
+    throw error
+  }
+}
+
+interface Parts {
+  folders: Awaited<ReturnType<typeof findModels>>
+  /** Stays open. */
+  database: Database
+  logger: FastifyServerOptions['logger']
+}
+
+async function serveModels(config: Config, { folders, database, logger }: Parts): Promise<Server> {
+  const { slots, queueLimit, threads, bodyLimitBytes } = config
+  const entry = new URL('./engine-process.ts', import.meta.url)
   const engines = await startAll(
-    folders.map(
-      ({ id, dir }) =>
-        () =>
-          createEngineClient({
-            dir,
-            load: {
-              id,
-              slots: config.slots,
-              queueLimit: config.queueLimit,
-              threads: config.threads,
-            },
-            entry: new URL('./engine-process.ts', import.meta.url),
-            log: (event) => process.stderr.write(`${JSON.stringify(event)}\n`),
-          }),
-    ),
+    folders.map(({ id, dir }) => {
+      const load = { id, slots, queueLimit, threads }
+      return () => createEngineClient({ dir, load, entry, log: logLine })
+    }),
   )
   const stopEngines = async (): Promise<void> => {
     await Promise.all(engines.map((engine) => engine.dispose()))
   }
   try {
-    const { bodyLimitBytes } = config
-    const app = await buildApp({
-      runtimes: engines,
-      npcStore: createMemoryNpcStore(),
-      bodyLimitBytes,
-      logger,
-    })
+    const npcStore = createDatabaseNpcStore(database)
+    const app = await buildApp({ runtimes: engines, npcStore, bodyLimitBytes, logger })
     return {
       app,
       models: engines.map((engine) => engine.info.id),
