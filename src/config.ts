@@ -18,6 +18,8 @@ const Config = z.strictObject({
   port: wholeNumber(0, 65535).default(8080),
   /** The data folder. */
   home: z.string().min(1),
+  /** A PostgreSQL server; unset: PGlite in the data folder. */
+  databaseUrl: z.string().min(1).optional(),
   device: z
     .enum(['cpu'], { error: 'expected cpu; webgpu and cuda are not supported yet' })
     .default('cpu'),
@@ -54,6 +56,7 @@ const variables = {
   host: 'HOST',
   port: 'PORT',
   home: 'STEERLM_HOME',
+  databaseUrl: 'DATABASE_URL',
   device: 'STEERLM_DEVICE',
   models: 'STEERLM_MODELS',
   bodyLimitBytes: 'STEERLM_BODY_LIMIT_BYTES',

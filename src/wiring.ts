@@ -25,7 +25,10 @@ export interface Server {
 
 const log = (event: object): void => void process.stderr.write(`${JSON.stringify(event)}\n`)
 
-/** Loads every model, each in its own process, then builds the application; does not listen yet. */
+/**
+ * Loads every model, each in its own process, opens the database, then builds the application; does not listen yet.
+ * Fails MODEL_NOT_FOUND, DATABASE_LOCKED, DATABASE_UNAVAILABLE or with what a model failed to load with.
+ */
 export async function createServer(
   config: Config,
   logger: FastifyServerOptions['logger'] = { level: config.logLevel },

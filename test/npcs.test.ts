@@ -4,6 +4,7 @@ import { NpcLine, NpcSave, NpcState, NpcTemplateList, type NpcDefinition } from 
 import { readConfig } from '../src/config.ts'
 import { meterReply } from '../src/datasets/village/index.ts'
 import { createServer } from '../src/wiring.ts'
+import { pgliteHome } from './fixtures/databases.ts'
 import { postJson } from './http/client.ts'
 
 /** What players say to measure a mood by; none of it raises an event. */

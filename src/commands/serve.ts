@@ -27,9 +27,7 @@ export async function run(argv: string[]): Promise<number> {
   }
   const { help: _help, ...given } = flags
   const config = readConfig(given, process.env)
-  // The address of the database holds a password.
-  const shown = { ...config, ...(config.databaseUrl && { databaseUrl: '(set)' }) }
-  process.stderr.write(`configuration: ${JSON.stringify(shown)}\n`)
+  process.stderr.write(`configuration: ${JSON.stringify(shown(config))}\n`)
   const stop = stopSignal()
   const server = await createServer(config)
   try {
@@ -40,6 +38,11 @@ export async function run(argv: string[]): Promise<number> {
     await server.close()
   }
   return 0
+}
+
+/** The URL of a database may hold a password. */
+function shown(config: Config): object {
+  return { ...config, ...(config.databaseUrl && { databaseUrl: '…' }) }
 }
 
 function parseFlags(argv: string[]): ConfigFlags & { help?: boolean } {
