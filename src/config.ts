@@ -35,8 +35,6 @@ const Config = z.strictObject({
   queueLimit: wholeNumber(1, 1_000_000).default(256),
   /** Threads of one model; unset: one for each physical core. */
   threads: wholeNumber(1, 1024).optional(),
-  /** A PostgreSQL server instead of the one inside the data folder. */
-  databaseUrl: z.string().min(1).optional(),
   /** Jobs that run at the same time in this server; 0: other workers do them. */
   jobs: wholeNumber(0, 64).default(1),
   /** CPU threads of a job; 0: all cores. */
@@ -64,7 +62,6 @@ const variables = {
   slots: 'STEERLM_SLOTS',
   queueLimit: 'STEERLM_QUEUE_LIMIT',
   threads: 'STEERLM_THREADS',
-  databaseUrl: 'DATABASE_URL',
   jobs: 'STEERLM_JOBS',
   jobThreads: 'STEERLM_JOB_THREADS',
   jobMemoryMb: 'STEERLM_JOB_MEMORY_MB',
