@@ -83,9 +83,9 @@ t.test(
   async (t) => {
     const texts = { one: await greedy('npc'), two: '' }
     const replies: Awaited<ReturnType<typeof streamReply>>[] = []
-    let isOver = false
+    const over = new AbortController()
     const talk = async (): Promise<void> => {
-      while (!isOver) replies.push(await streamReply('npc'))
+      while (!over.signal.aborted) replies.push(await streamReply('npc'))
     }
     const talks = Array.from({ length: STREAMS }, talk)
     const base = '/v1/registry/models/npc'
@@ -114,7 +114,7 @@ t.test(
     t.match(await call('DELETE', `${base}/versions/1`), { status: 200, body: { id: 'npc@1', deleted: true } }) // prettier-ignore
     t.equal(await greedy('npc'), texts.two)
 
-    isOver = true
+    over.abort()
     await Promise.all(talks)
     t.ok(replies.length >= STREAMS, `${replies.length} replies`)
     for (const { text, steering, finish } of replies) {
