@@ -8,6 +8,10 @@ const commands: Readonly<Record<string, { help: string; load: () => Promise<{ ru
     help: 'serve models over HTTP and WebSocket',
     load: () => import('./commands/serve.ts'),
   },
+  worker: {
+    help: 'does jobs beside servers, with DATABASE_URL',
+    load: () => import('./commands/worker.ts'),
+  },
   import: { help: 'a checkpoint into the registry', load: () => import('./commands/import.ts') },
   data: { help: 'import, stats, export of data sets', load: () => import('./commands/data.ts') },
   train: { help: 'pretrain, apm or sft', load: () => import('./commands/train.ts') },

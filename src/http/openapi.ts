@@ -5,6 +5,7 @@
 import { z } from 'zod'
 import { datasetOperations, datasetSchemas } from './operations/datasets.ts'
 import { fileOperations, fileSchemas } from './operations/files.ts'
+import { fineTuningOperations, fineTuningSchemas } from './operations/fine-tuning.ts'
 import { generationOperations, generationSchemas } from './operations/generation.ts'
 import { jobOperations, jobSchemas } from './operations/jobs.ts'
 import type { Operation } from './operations/operation.ts'
@@ -15,6 +16,7 @@ export const namedSchemas = {
   ...datasetSchemas,
   ...fileSchemas,
   ...jobSchemas,
+  ...fineTuningSchemas,
   ...registrySchemas,
 } as const
 
@@ -25,6 +27,7 @@ export const operations: readonly Operation<SchemaName>[] = [
   ...datasetOperations,
   ...fileOperations,
   ...jobOperations,
+  ...fineTuningOperations,
   ...registryOperations,
 ]
 

@@ -7,7 +7,7 @@ import { createProcessHandler } from '../../src/jobs/process-handler.ts'
 import { createTinyHome, drawTokenRows } from '../fixtures/tiny-home.ts'
 
 const entry = new URL('../../src/job-process.ts', import.meta.url)
-const STEPS = 60
+const STEPS = 30
 
 const spec = (name: string) => ({
   stage: 'pretrain' as const,
@@ -17,7 +17,7 @@ const spec = (name: string) => ({
   max_steps: STEPS,
   batch_size: 8,
   lr: 0.01,
-  checkpoint_every: 2,
+  checkpoint_every: 5,
 })
 
 async function prepare(t: Test, memoryBytes = 2 ** 40) {
@@ -69,16 +69,16 @@ t.test('killed, stopped and started again, a training ends in the same weights',
 
   const first = recorder()
   const killed = handler.start(attempt('b', 'killed'), first.sink)
-  await first.checkpoint(4)
+  await first.checkpoint(5)
   process.kill(pids.at(-1)!, 'SIGKILL')
   t.same(await killed.ended, { type: 'crashed', detail: 'signal SIGKILL' })
 
   const second = recorder()
   const stopped = handler.start(attempt('b', 'killed', 2), second.sink)
-  await second.checkpoint(10)
+  await second.checkpoint(15)
   stopped.stop()
   t.same(await stopped.ended, { type: 'stopped' }, second.lines.join('\n'))
-  t.ok(second.steps[0]! > 4, `went on at step ${second.steps[0]}`)
+  t.ok(second.steps[0]! > 5, `went on at step ${second.steps[0]}`)
 
   const third = recorder()
   t.equal(hashOf(await handler.start(attempt('b', 'killed', 3), third.sink).ended), expected)
@@ -95,7 +95,7 @@ t.test('checkpoints of another job of the same name are not gone on from', async
   const { handler, pids } = await prepare(t)
   const first = recorder()
   const killed = handler.start(attempt('a', 'shared'), first.sink)
-  await first.checkpoint(4)
+  await first.checkpoint(5)
   process.kill(pids.at(-1)!, 'SIGKILL')
   await killed.ended
   const second = recorder()
