@@ -88,18 +88,22 @@ t.test('a training runs as a job, with its loss curve', async (t) => {
   t.equal(lossesOf(await eventsOf(id)).length, STEPS)
 })
 
-t.test('killed in the middle, it goes on and ends in the same weights, nothing told twice', async (t) => { // prettier-ignore
-  const saved = checkpoint()
-  const id = await create(train('killed'))
-  t.equal(await saved, id)
-  process.kill(pids.at(-1)!, 'SIGKILL')
-  const job = await reaches(id, 'succeeded', 'failed')
-  t.match(job, { status: 'succeeded', attempts: 2 })
-  t.equal(hashOf(job), hashOf(whole))
-  const events = await eventsOf(id)
-  t.same(lossesOf(events), lossesOf(await eventsOf(whole.id)))
-  t.same(events.map(({ seq }) => seq), events.map((_, i) => i + 1)) // prettier-ignore
-})
+t.test(
+  'killed in the middle, it goes on and ends in the same weights, nothing told twice',
+  async (t) => {
+    // prettier-ignore
+    const saved = checkpoint()
+    const id = await create(train('killed'))
+    t.equal(await saved, id)
+    process.kill(pids.at(-1)!, 'SIGKILL')
+    const job = await reaches(id, 'succeeded', 'failed')
+    t.match(job, { status: 'succeeded', attempts: 2 })
+    t.equal(hashOf(job), hashOf(whole))
+    const events = await eventsOf(id)
+    t.same(lossesOf(events), lossesOf(await eventsOf(whole.id)))
+    t.same(events.map(({ seq }) => seq), events.map((_, i) => i + 1)) // prettier-ignore
+  },
+)
 
 t.test('cancelled it keeps its checkpoint; a retry ends in the same weights', async (t) => {
   const saved = checkpoint()

@@ -184,7 +184,8 @@ t.test('the WebSocket follows jobs, from anywhere to the end', async (t) => {
   await app.ready()
   const socket = await app.injectWS('/v1/stream')
   t.teardown(() => socket.terminate())
-  const messages: { type: string; id: string; event?: JobEvent; job?: unknown; code?: string }[] = []
+  const messages: { type: string; id: string; event?: JobEvent; job?: unknown; code?: string }[] =
+    []
   socket.on('message', (data: Buffer) => void messages.push(JSON.parse(data.toString())))
   const until = async (type: string) => {
     while (!messages.some((message) => message.type === type)) await sleep(5)
