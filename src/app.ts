@@ -10,6 +10,7 @@ import { datasetRoutes } from './http/dataset-routes.ts'
 import { docsRoutes } from './http/docs-routes.ts'
 import { installErrorHandlers } from './http/error-response.ts'
 import { fileRoutes } from './http/file-routes.ts'
+import { fineTuningRoutes } from './http/fine-tuning-routes.ts'
 import { jobRoutes } from './http/job-routes.ts'
 import { modelRoutes } from './http/model-routes.ts'
 import { npcRoutes } from './http/npc-routes.ts'
@@ -19,6 +20,7 @@ import { uiRoutes } from './http/ui-routes.ts'
 import { withBusySignal } from './services/busy-signal.ts'
 import type { Datasets } from './services/datasets.ts'
 import type { Files } from './services/files.ts'
+import type { FineTuning } from './services/fine-tuning.ts'
 import { createGenerator, type Generator } from './services/generator.ts'
 import type { NpcStore } from './services/npcs/npc-store.ts'
 import { createNpcs } from './services/npcs/npcs.ts'
@@ -39,6 +41,8 @@ export interface AppDeps {
   datasets?: Datasets
   files?: Files
   jobs?: JobService
+  /** OpenAI's fine-tuning; needs jobs and files behind it. */
+  fineTuning?: FineTuning
   /** Hears when replies are being written and when the last one ends; jobs step back meanwhile. */
   onBusy?: (busy: boolean) => void
   /** An upload that sends nothing for so long is cut off. */
@@ -87,6 +91,7 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
   const uploads = deps.uploadIdleMs === undefined ? {} : { idleMs: deps.uploadIdleMs }
   if (deps.datasets) await app.register(datasetRoutes(deps.datasets, uploads))
   if (deps.jobs) await app.register(jobRoutes(deps.jobs))
+  if (deps.fineTuning) await app.register(fineTuningRoutes(deps.fineTuning))
   if (deps.files) await app.register(fileRoutes(deps.files, uploads))
   await app.register(docsRoutes())
   await app.register(uiRoutes())

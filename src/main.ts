@@ -9,6 +9,10 @@ const commands: Readonly<Record<string, { help: string; load: () => Promise<{ ru
     load: () => import('./commands/serve.ts'),
   },
   import: { help: 'a checkpoint into the workspace', load: () => import('./commands/import.ts') },
+  worker: {
+    help: 'does jobs beside servers, with DATABASE_URL',
+    load: () => import('./commands/worker.ts'),
+  },
   data: { help: 'import, stats, export of data sets', load: () => import('./commands/data.ts') },
   train: { help: 'pretrain, apm or sft', load: () => import('./commands/train.ts') },
   label: {

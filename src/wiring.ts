@@ -7,6 +7,7 @@ import { createDatabaseNpcStore } from './services/npcs/database-npc-store.ts'
 import { openDatabase, type Database } from './database/index.ts'
 import { jobSettings, startJobs, type Jobs } from './job-wiring.ts'
 import { createDatasets } from './services/datasets.ts'
+import { createFineTuning } from './services/fine-tuning.ts'
 import { createFiles } from './services/files.ts'
 import { createRegistry } from './registry/registry.ts'
 import { createEngineClient } from './services/engine-client.ts'
@@ -75,6 +76,7 @@ export async function createServer(
       models: createModels(serving.list),
       registry: registryService,
       jobs: jobs.service,
+      fineTuning: createFineTuning({ jobs: jobs.service, files, datasets }),
       onBusy: jobs.setBusy,
       datasets,
       files,

@@ -8,6 +8,8 @@ import { buildOpenApi, type namedSchemas, operations } from '../src/http/openapi
 import { createMemoryNpcStore } from '../src/services/npcs/npc-store.ts'
 import { createDatasets } from '../src/services/datasets.ts'
 import { createFiles } from '../src/services/files.ts'
+import type { FineTuning } from '../src/services/fine-tuning.ts'
+import type { JobService } from '../src/services/job-service.ts'
 import { fakeRegistry } from './services/fake-registry.ts'
 import { fakeLanguageModel } from './services/fake-runtime.ts'
 
@@ -31,6 +33,7 @@ const same: { [K in keyof Named | keyof Api]: Same<z.input<Named[K]>, Api[K]> } 
   CompletionChunk: true,
   CompletionLogprobs: true,
   CompletionRequest: true,
+  CreateFineTuningJob: true,
   CreateJobRequest: true,
   CreatePipelineRequest: true,
   CreatedJobs: true,
@@ -45,6 +48,12 @@ const same: { [K in keyof Named | keyof Api]: Same<z.input<Named[K]>, Api[K]> } 
   File: true,
   FileDeleted: true,
   FileList: true,
+  FineTuningCheckpoint: true,
+  FineTuningCheckpointList: true,
+  FineTuningEvent: true,
+  FineTuningEventList: true,
+  FineTuningJob: true,
+  FineTuningJobList: true,
   Health: true,
   ImportSpec: true,
   InputMessage: true,
@@ -130,6 +139,9 @@ t.test('the documented operations are the routes there are', async (t) => {
     datasets: createDatasets({ home: t.testdir() }),
     files: createFiles({ home: t.testdir() }),
     registry: fakeRegistry(),
+    // Routes ask them nothing before a request comes.
+    jobs: {} as JobService,
+    fineTuning: {} as FineTuning,
   })
   t.teardown(() => app.close())
   for (const { method, path } of operations) {

@@ -5,6 +5,7 @@
 import { z } from 'zod'
 import { datasetOperations, datasetSchemas } from './operations/datasets.ts'
 import { fileOperations, fileSchemas } from './operations/files.ts'
+import { fineTuningOperations, fineTuningSchemas } from './operations/fine-tuning.ts'
 import { generationOperations, generationSchemas } from './operations/generation.ts'
 import { npcOperations, npcSchemas } from './operations/npcs.ts'
 import { jobOperations, jobSchemas } from './operations/jobs.ts'
@@ -17,6 +18,7 @@ export const namedSchemas = {
   ...fileSchemas,
   ...jobSchemas,
   ...npcSchemas,
+  ...fineTuningSchemas,
   ...registrySchemas,
 } as const
 
@@ -28,6 +30,7 @@ export const operations: readonly Operation<SchemaName>[] = [
   ...datasetOperations,
   ...fileOperations,
   ...jobOperations,
+  ...fineTuningOperations,
   ...registryOperations,
 ]
 

@@ -115,9 +115,11 @@ export class JobStore {
       const own = new Set(added.map(({ id }) => id))
       const parents = await this.#lockParents(tx, added, own)
       await check(await this.#active(tx), parents)
-      for (const job of added) {
+      for (const [i, job] of added.entries()) {
         const { name, after, spec, ...rest } = job
-        const values = { ...rest, name, after: [...after], spec: { ...spec }, status: 'waiting' }
+        // Jobs of one call keep their order in lists.
+        const createdAt = sql`now() + ${i} * interval '1 millisecond'`
+        const values = { ...rest, name, after: [...after], spec: { ...spec }, status: 'waiting', createdAt } // prettier-ignore
         await tx.insert(jobs).values(values)
         await this.#append(tx, job.id, [{ type: 'status', data: { status: 'waiting' } }])
       }
@@ -157,6 +159,11 @@ export class JobStore {
     return this.#active(this.#database.db)
   }
 
+  /** In the order of creation. */
+  inPipeline(pipelineId: string): Promise<StoredJob[]> {
+    return this.#select(eq(jobs.pipelineId, pipelineId))
+  }
+
   /** Jobs whose spec has this JSON inside, newest first. */
   async withSpec(inside: Readonly<object>, filter: JobsFilter): Promise<StoredJob[]> {
     const rows = await this.#database.db
@@ -182,6 +189,26 @@ export class JobStore {
       .orderBy(asc(jobEvents.seq))
       .limit(limit)
     return rows as unknown as StoredEvent[]
+  }
+
+  /** Newest first, those before a seq. */
+  async lastEvents(id: string, limit: number, before?: number): Promise<StoredEvent[]> {
+    const earlier = before === undefined ? undefined : lt(jobEvents.seq, before)
+    const rows = await this.#database.db
+      .select()
+      .from(jobEvents)
+      .where(and(eq(jobEvents.jobId, id), earlier))
+      .orderBy(desc(jobEvents.seq))
+      .limit(limit)
+    return rows as unknown as StoredEvent[]
+  }
+
+  /** Of all steps of a training. */
+  async trainedTokens(id: string): Promise<number> {
+    const { rows } = await this.#database.db.execute<{ tokens: string | number }>(sql`
+      select coalesce(sum((data->>'tokens')::bigint), 0) as tokens
+      from ${jobEvents} where job_id = ${id} and type = 'metrics'`)
+    return Number(rows[0]!.tokens)
   }
 
   /** Events after a seq, then those to come, to the end of the job. Fails JOB_NOT_FOUND. */

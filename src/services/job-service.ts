@@ -42,10 +42,16 @@ export interface JobService {
   list(filter: JobsFilter): Promise<StoredJob[]>
   withSpec(inside: Readonly<object>, filter: JobsFilter): Promise<StoredJob[]>
   get(id: string): Promise<StoredJob>
+  /** In the order of creation. */
+  inPipeline(pipelineId: string): Promise<StoredJob[]>
   cancel(id: string): Promise<StoredJob>
   retry(id: string): Promise<StoredJob>
   delete(id: string): Promise<void>
   events(id: string, after: number, limit: number): Promise<StoredEvent[]>
+  /** Newest first, those before a seq. */
+  lastEvents(id: string, limit: number, before?: number): Promise<StoredEvent[]>
+  /** Of all steps of a training. */
+  trainedTokens(id: string): Promise<number>
   watch(id: string, after: number, signal?: AbortSignal): AsyncGenerator<StoredEvent>
   /** Which active job reads or writes the model (`village@3`; `village` is all of it), such as `job 1f…`, or null. */
   isModelInUse(name: string): Promise<string | null>
@@ -104,6 +110,9 @@ export function createJobService(options: JobServiceOptions): JobService {
     list: (filter) => store.list(filter),
     withSpec: (inside, filter) => store.withSpec(inside, filter),
     get: (id) => store.get(id),
+    inPipeline: (pipelineId) => store.inPipeline(pipelineId),
+    lastEvents: (id, limit, before) => store.lastEvents(id, limit, before),
+    trainedTokens: (id) => store.trainedTokens(id),
     cancel: (id) => store.cancel(id),
     retry: (id) => store.retry(id, (active, job) => checkRetry(job, active, places)),
     async delete(id) {

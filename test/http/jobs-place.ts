@@ -9,6 +9,7 @@ import { JobStore } from '../../src/jobs/job-store.ts'
 import { JobWorker } from '../../src/jobs/job-worker.ts'
 import { createFiles } from '../../src/services/files.ts'
 import { createDatasets } from '../../src/services/datasets.ts'
+import { createFineTuning } from '../../src/services/fine-tuning.ts'
 import { createJobPlaces } from '../../src/services/job-places.ts'
 import { createJobService } from '../../src/services/job-service.ts'
 import { openTestDatabase } from '../fixtures/databases.ts'
@@ -30,11 +31,14 @@ export async function jobsPlace(t: Test, home: string, handler: JobHandler) {
     pollMs: 50,
     flushMs: 20,
   })
+  const files = createFiles({ home })
+  const datasets = createDatasets({ home, isInUse: (name) => jobs.isDatasetInUse(name) })
   const app = await buildApp({
     runtimes: [fakeLanguageModel(['Hi'])],
     jobs,
-    files: createFiles({ home }),
-    datasets: createDatasets({ home, isInUse: (name) => jobs.isDatasetInUse(name) }),
+    files,
+    datasets,
+    fineTuning: createFineTuning({ jobs, files, datasets }),
     onBusy: (busy) => worker.setBusy(busy),
   })
   await worker.start()

@@ -109,7 +109,7 @@ t.test('what cannot work is refused before anything is stored', async (t) => {
   }
   t.equal((await get<JobList>('/v1/jobs?limit=200')).data.length, before)
   const replaced = await create(train('taken', { overwrite: true }))
-  t.equal(replaced.status, 'queued')
+  t.match(replaced.status, /queued|running/)
   const busy = await postJson(app, '/v1/jobs', train('taken', { overwrite: true }))
   t.equal(busy.statusCode, 409, 'a name that a job is making')
   await nextAttempt()
@@ -130,7 +130,8 @@ t.test('a pipeline: steps use what earlier ones will make, and wait for them', a
   })
   t.equal(response.statusCode, 201, response.payload)
   const { data } = response.json<JobList>()
-  t.same(data.map(({ status }) => status), ['queued', 'waiting', 'waiting', 'waiting', 'waiting']) // prettier-ignore
+  t.match(data[0]!.status, /queued|running/)
+  t.same(data.slice(1).map(({ status }) => status), ['waiting', 'waiting', 'waiting', 'waiting']) // prettier-ignore
   t.same(data.map(({ name }) => name), ['loop: apm', 'loop: label', 'loop: sft', 'loop: eval', 'loop: publish']) // prettier-ignore
   t.equal(new Set(data.map(({ pipeline_id }) => pipeline_id)).size, 1)
   t.same(data[1]!.after, [data[0]!.id])
@@ -183,7 +184,8 @@ t.test('the WebSocket follows jobs, from anywhere to the end', async (t) => {
   await app.ready()
   const socket = await app.injectWS('/v1/stream')
   t.teardown(() => socket.terminate())
-  const messages: { type: string; id: string; event?: JobEvent; job?: unknown; code?: string }[] = []
+  const messages: { type: string; id: string; event?: JobEvent; job?: unknown; code?: string }[] =
+    []
   socket.on('message', (data: Buffer) => void messages.push(JSON.parse(data.toString())))
   const until = async (type: string) => {
     while (!messages.some((message) => message.type === type)) await sleep(5)
