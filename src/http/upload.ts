@@ -130,7 +130,8 @@ async function* formChunks(
 
 function formError(request: FastifyRequest, error: unknown): never {
   if (error instanceof SteerError) throw error
-  if (request.raw.aborted || request.raw.destroyed) {
+  const { raw } = request
+  if (raw.aborted || (raw.destroyed && !raw.readableEnded)) {
     fail('CANCELLED', 'the upload was cut off', { cause: error })
   }
   fail('BAD_REQUEST', `the form is not valid: ${(error as Error).message}`, { cause: error })
