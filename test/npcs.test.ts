@@ -19,10 +19,8 @@ const questions = [
 const seeds = [1, 2, 3]
 
 async function serve(t: Test) {
-  const server = await createServer(
-    readConfig({ model: ['village'], home: t.testdir() }, {}),
-    false,
-  )
+  const home = await pgliteHome(t)
+  const server = await createServer(readConfig({ model: ['village'], home }, {}), false)
   t.teardown(() => server.close())
   const { app } = server
   const get = async (url: string) => (await app.inject(`/v1/npcs${url}`)).json()
