@@ -13,7 +13,7 @@ const wholeNumber = (min: number, max: number) => {
 }
 
 const Config = z.strictObject({
-  /** Where to listen; loopback unless told otherwise, for there is no login. */
+  /** Where to listen; anything but loopback needs API keys. */
   host: z.string().min(1).default('127.0.0.1'),
   port: wholeNumber(0, 65535).default(8080),
   /** The data folder. */
@@ -31,6 +31,16 @@ const Config = z.strictObject({
   queueLimit: wholeNumber(1, 1_000_000).default(256),
   /** Threads of one model; unset: one for each physical core. */
   threads: wholeNumber(1, 1024).optional(),
+  /** A PostgreSQL server instead of PGlite in the data folder. */
+  databaseUrl: z
+    .string()
+    .regex(/^postgres(ql)?:\/\//, { error: 'expected postgres://user:password@host/database' })
+    .optional(),
+  /** A key with the scope `admin`, beside those in the database. */
+  apiKey: z
+    .string()
+    .regex(/^[\x21-\x7e]{16,}$/, { error: 'expected at least 16 characters without spaces' })
+    .optional(),
   logLevel: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('warn'),
 })
 export type Config = Readonly<z.infer<typeof Config>>
@@ -46,6 +56,8 @@ const variables = {
   slots: 'STEERLM_SLOTS',
   queueLimit: 'STEERLM_QUEUE_LIMIT',
   threads: 'STEERLM_THREADS',
+  databaseUrl: 'DATABASE_URL',
+  apiKey: 'STEERLM_API_KEY',
   logLevel: 'STEERLM_LOG_LEVEL',
 } as const satisfies Record<keyof Config, string>
 
@@ -81,8 +93,29 @@ export function readConfig(flags: ConfigFlags, env: NodeJS.ProcessEnv): Config {
   const issue = result.error.issues[0]!
   const field = String(issue.path[0]) as keyof typeof variables
   const name = field in fromFlags ? `--${field === 'models' ? 'model' : field}` : variables[field]
-  const got = JSON.stringify({ ...fromEnv, ...fromFlags }[field])
-  return fail('BAD_ARGUMENT', `${name}: ${issue.message}, got ${got}`, { param: name })
+  const value = { ...fromEnv, ...fromFlags }[field]
+  const got = secrets.has(field) ? '' : `, got ${JSON.stringify(value)}`
+  return fail('BAD_ARGUMENT', `${name}: ${issue.message}${got}`, { param: name })
+}
+
+/** Fields that no log and no message may show. */
+const secrets: ReadonlySet<string> = new Set<keyof Config>(['databaseUrl', 'apiKey'])
+
+/** The configuration as it may be shown. */
+export function describeConfig(config: Config): Record<string, unknown> {
+  return Object.fromEntries(
+    Object.entries(config).map(([field, value]) => [field, secrets.has(field) ? '(set)' : value]),
+  )
+}
+
+/** Whether other machines can reach the server, or its operator asks for a key anyway. */
+export function needsKeys({ host, apiKey }: Config): boolean {
+  return apiKey !== undefined || !isLoopback(host)
+}
+
+function isLoopback(host: string): boolean {
+  const name = host.toLowerCase().replace(/^\[(.*)\]$/, '$1')
+  return name === 'localhost' || name === '::1' || /^127(\.\d{1,3}){3}$/.test(name)
 }
 
 /** An empty variable counts as unset. */

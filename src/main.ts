@@ -20,6 +20,7 @@ const commands: Readonly<Record<string, { help: string; load: () => Promise<{ ru
     load: () => import('./commands/bootstrap.ts'),
   },
   eval: { help: 'reports: apm, steering', load: () => import('./commands/eval.ts') },
+  keys: { help: 'create, list, revoke API keys', load: () => import('./commands/keys.ts') },
   bench: { help: 'decode, prefill, train', load: () => import('./commands/bench.ts') },
 }
 

@@ -2,16 +2,20 @@
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { FastifyInstance, FastifyServerOptions } from 'fastify'
-import { buildApp } from './app.ts'
-import type { Config } from './config.ts'
+import { buildApp, type AuthParts } from './app.ts'
+import { needsKeys, type Config } from './config.ts'
+import { openDatabase, type Database } from './database/index.ts'
+import { fail } from './errors.ts'
 import { createEngineClient, type EngineClient } from './services/engine-client.ts'
+import { createKeys } from './services/keys.ts'
 import { findModels } from './services/model-folders.ts'
+import { createUsage } from './services/usage.ts'
 
 export interface Server {
   app: FastifyInstance
   /** The names of the served models. */
   models: string[]
-  /** Closes connections, then the engine processes. */
+  /** Closes connections, then the engine processes and the database. */
   close(): Promise<void>
 }
 
@@ -28,41 +32,90 @@ export async function createServer(
   logger: FastifyServerOptions['logger'] = { level: config.logLevel },
 ): Promise<Server> {
   const folders = await findModels(config.models, { roots: modelRoots(config.home) })
-  const engines = await startAll(
-    folders.map(
-      ({ id, dir }) =>
-        () =>
-          createEngineClient({
-            dir,
-            load: {
-              id,
-              slots: config.slots,
-              queueLimit: config.queueLimit,
-              threads: config.threads,
-            },
-            entry: new URL('./engine-process.ts', import.meta.url),
-            log: (event) => process.stderr.write(`${JSON.stringify(event)}\n`),
-          }),
-    ),
-  )
-  const stopEngines = async (): Promise<void> => {
-    await Promise.all(engines.map((engine) => engine.dispose()))
-  }
+  const parts = await startParts(config, folders)
+  const { engines, auth } = parts
   try {
     const { bodyLimitBytes } = config
-    const app = await buildApp({ runtimes: engines, bodyLimitBytes, logger })
+    const app = await buildApp({ runtimes: engines, bodyLimitBytes, logger, auth })
     return {
       app,
       models: engines.map((engine) => engine.info.id),
       async close() {
         await app.close()
-        await stopEngines()
+        await stopParts(parts)
       },
     }
   } catch (error) {
-    await stopEngines()
+    await stopParts(parts)
     throw error
   }
+}
+
+interface Parts {
+  engines: EngineClient[]
+  database: Database
+  auth: AuthParts
+}
+
+/** Models and database start side by side; all of it or nothing. */
+async function startParts(
+  config: Config,
+  folders: Awaited<ReturnType<typeof findModels>>,
+): Promise<Parts> {
+  const opening = openDatabase({ home: config.home, url: config.databaseUrl, log: logEvent })
+  const starting = startAll(folders.map((folder) => () => startEngine(config, folder)))
+  const [database, engines] = await Promise.allSettled([opening, starting])
+  try {
+    if (database.status === 'rejected') throw database.reason
+    if (engines.status === 'rejected') throw engines.reason
+    const auth = await createAuth(config, database.value)
+    return { engines: engines.value, database: database.value, auth }
+  } catch (error) {
+    if (engines.status === 'fulfilled') await stopEngines(engines.value)
+    if (database.status === 'fulfilled') await database.value.close()
+    throw error
+  }
+}
+
+async function stopParts({ engines, database, auth }: Parts): Promise<void> {
+  await stopEngines(engines)
+  await auth.usage
+    .close()
+    .catch((error: unknown) => logEvent({ event: 'usage_not_written', error: String(error) }))
+  await database.close()
+}
+
+async function stopEngines(engines: readonly EngineClient[]): Promise<void> {
+  await Promise.all(engines.map((engine) => engine.dispose()))
+}
+
+const logEvent = (event: object): void => {
+  process.stderr.write(`${JSON.stringify(event)}\n`)
+}
+
+/** Fails BAD_ARGUMENT when others can reach the server and no key would let them in. */
+async function createAuth(config: Config, { db }: Database): Promise<AuthParts> {
+  const keys = createKeys({ db, adminKey: config.apiKey })
+  const required = needsKeys(config)
+  if (required && !(await keys.hasAny())) {
+    fail(
+      'BAD_ARGUMENT',
+      `--host ${config.host}: other machines can reach it, so it needs API keys, and there are none: ` +
+        'run "steerlm keys create --name admin --scope admin", or set STEERLM_API_KEY',
+      { param: '--host' },
+    )
+  }
+  return { keys, usage: createUsage({ db, log: logEvent }), required }
+}
+
+function startEngine(config: Config, { id, dir }: { id: string; dir: string }) {
+  const { slots, queueLimit, threads } = config
+  return createEngineClient({
+    dir,
+    load: { id, slots, queueLimit, threads },
+    entry: new URL('./engine-process.ts', import.meta.url),
+    log: logEvent,
+  })
 }
 
 /** All or none: when one fails, the others are shut down again. */
@@ -71,6 +124,6 @@ async function startAll(starts: readonly (() => Promise<EngineClient>)[]): Promi
   const engines = results.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []))
   const failed = results.find((result) => result.status === 'rejected')
   if (!failed) return engines
-  await Promise.all(engines.map((engine) => engine.dispose()))
+  await stopEngines(engines)
   throw failed.reason
 }

@@ -35,6 +35,8 @@ const fastifyCodes: Record<string, ErrorCode> = {
 
 function toSteerError(error: unknown): SteerError {
   if (error instanceof SteerError) return error
+  // Drizzle wraps what the database failed with.
+  if (error instanceof Error && error.cause instanceof SteerError) return error.cause
   const { code, statusCode, message } = (error ?? {}) as Partial<FastifyError>
   const cause = { cause: error }
   const mapped = fastifyCodes[code ?? '']
@@ -80,6 +82,9 @@ export function installErrorHandlers(app: FastifyInstance): void {
 function sendError(error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
   const { status, body } = toErrorResponse(error)
   if (status >= 500) request.log.error(error)
-  if (status === 429 || status === 503) void reply.header('retry-after', '1')
+  if (status === 429 || status === 503) {
+    const seconds = error instanceof SteerError ? error.retryAfterSeconds : null
+    void reply.header('retry-after', String(seconds ?? 1))
+  }
   return reply.code(status).send(body)
 }

@@ -4,13 +4,17 @@
  */
 import { z } from 'zod'
 import { generationOperations, generationSchemas } from './operations/generation.ts'
+import { keyOperations, keySchemas } from './operations/keys.ts'
 import type { Operation } from './operations/operation.ts'
 
-export const namedSchemas = { ...generationSchemas } as const
+export const namedSchemas = { ...generationSchemas, ...keySchemas } as const
 
 type SchemaName = keyof typeof namedSchemas
 
-export const operations: readonly Operation<SchemaName>[] = [...generationOperations]
+export const operations: readonly Operation<SchemaName>[] = [
+  ...generationOperations,
+  ...keyOperations,
+]
 
 /** The whole document as plain JSON. */
 export function buildOpenApi() {

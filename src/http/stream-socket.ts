@@ -6,7 +6,7 @@ import type { WebSocket } from '@fastify/websocket'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { ClientMessage, type ServerMessage, type StartMessage } from '../../schemas/stream.ts'
 import { SteerError, fail } from '../errors.ts'
-import type { Generator } from '../services/generator.ts'
+import type { GenerationEvent, Generator } from '../services/generator.ts'
 import { toUsage } from './chat-serializer.ts'
 import { toErrorResponse } from './error-response.ts'
 import { socketGeneration } from './generation-input.ts'
@@ -47,7 +47,9 @@ function serveSocket(generator: Generator, socket: WebSocket, request: FastifyRe
     const abort = new AbortController()
     streams.set(id, abort)
     try {
-      await writeReply(generator, message, abort.signal, send)
+      await request.admit('generate')
+      const generation = { ...socketGeneration(message), caller: request.apiKey }
+      await writeReply(id, generator.stream(generation, abort.signal), abort.signal, send)
     } finally {
       streams.delete(id)
     }
@@ -80,18 +82,17 @@ function serveSocket(generator: Generator, socket: WebSocket, request: FastifyRe
 }
 
 async function writeReply(
-  generator: Generator,
-  message: StartMessage,
+  id: string,
+  events: AsyncIterable<GenerationEvent>,
   signal: AbortSignal,
   send: (message: ServerMessage) => void,
 ): Promise<void> {
-  const { id } = message
   let requested: Record<string, number> = {}
   let achieved: Record<string, number> | null = null
   let finishReason: 'stop' | 'length' = 'stop'
   let seq = 0
   try {
-    for await (const event of generator.stream(socketGeneration(message), signal)) {
+    for await (const event of events) {
       if (event.type === 'start') {
         requested = event.requested ?? {}
         send({ type: 'started', id, requested })
