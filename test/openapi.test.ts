@@ -5,6 +5,7 @@ import type { components } from '../schemas/openapi.d.ts'
 import { generateTypes, generateYaml, typesFile, yamlFile } from '../scripts/generate-openapi.ts'
 import { buildApp } from '../src/app.ts'
 import { buildOpenApi, type namedSchemas, operations } from '../src/http/openapi.ts'
+import { fakeAuth } from './services/fake-auth.ts'
 import { fakeLanguageModel } from './services/fake-runtime.ts'
 
 /** Each may stand where the other is wanted. */
@@ -25,18 +26,25 @@ const same: { [K in keyof Named | keyof Api]: Same<z.input<Named[K]>, Api[K]> } 
   CompletionChunk: true,
   CompletionLogprobs: true,
   CompletionRequest: true,
+  CreateKeyRequest: true,
+  CreatedKey: true,
   ErrorResponse: true,
   Health: true,
   InputMessage: true,
+  Key: true,
+  KeyList: true,
   Model: true,
   ModelList: true,
   PredictRequest: true,
   PredictResponse: true,
   Readiness: true,
+  Scope: true,
   ServerMessage: true,
   SteeringOptions: true,
   SteeringReport: true,
   Usage: true,
+  UsageList: true,
+  UsageRow: true,
 }
 
 const stale = 'is not stale (npm run generate)'
@@ -61,7 +69,7 @@ t.test('every named schema is in the document, and every reference leads to one'
 })
 
 t.test('the documented operations are the routes there are', async (t) => {
-  const app = await buildApp({ runtimes: [fakeLanguageModel([])] })
+  const app = await buildApp({ runtimes: [fakeLanguageModel([])], auth: fakeAuth() })
   t.teardown(() => app.close())
   for (const { method, path } of operations) {
     const url = path.replace(/\{(\w+)\}/g, ':$1')

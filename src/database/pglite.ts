@@ -20,9 +20,7 @@ export const pgliteMajor = '18'
 /** Fails DATABASE_LOCKED or DATABASE_UNAVAILABLE. */
 export async function openPglite(home: string, log: (event: object) => void): Promise<Database> {
   const dir = join(home, 'database')
-  await mkdir(dir, { recursive: true, mode: 0o700 })
-  // PostgreSQL's files in WebAssembly are readable by all; the folder must not be.
-  await chmod(dir, 0o700)
+  await makePrivateFolder(dir)
   const unlock = lockFolder(dir)
   const client = new PgliteClient(join(dir, 'data'), log)
   try {
@@ -46,6 +44,16 @@ export async function openPglite(home: string, log: (event: object) => void): Pr
     await client.close()
     unlock()
     throw error
+  }
+}
+
+/** PostgreSQL's files in WebAssembly are readable by all, so the folder must not be. */
+async function makePrivateFolder(dir: string): Promise<void> {
+  try {
+    await mkdir(dir, { recursive: true, mode: 0o700 })
+    await chmod(dir, 0o700)
+  } catch (cause) {
+    fail('DATABASE_UNAVAILABLE', `${dir}: ${(cause as Error).message}`, { cause })
   }
 }
 

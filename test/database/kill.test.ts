@@ -11,18 +11,28 @@ interface Report {
   code?: string
 }
 
-/** Kills a writing process, some time after its first report or after its start; gives what it reported. */
-async function writeAndKill(home: string, fromStart: boolean, delayMs: number) {
+/** When to kill: some time after the start, or after this many commits. */
+type Moment = { afterMs: number } | { afterCommits: number }
+
+/** Kills a writing process with SIGKILL; gives what it reported until then. */
+async function writeAndKill(home: string, moment: Moment) {
   const child = fork(new URL('writer-process.ts', import.meta.url), [home], { silent: true })
-  const seen = { committed: 0, failure: undefined as string | undefined, rows: -1 }
+  const seen = { committed: 0, commits: 0, failure: undefined as string | undefined, rows: -1 }
+  const reached = Promise.withResolvers<void>()
   child.on('message', (report: Report) => {
     if (report.ready !== undefined) seen.rows = report.ready
-    seen.committed = report.committed ?? seen.committed
+    if (report.committed !== undefined) {
+      seen.committed = report.committed
+      seen.commits += 1
+    }
     seen.failure = report.code ?? seen.failure
+    const isReached = 'afterCommits' in moment && seen.commits >= moment.afterCommits
+    if (isReached || seen.failure) reached.resolve()
   })
-  if (!fromStart) await once(child, 'message')
-  // The moment of the kill is the point: it must not hang on what the process does.
-  await sleep(delayMs)
+  if ('afterMs' in moment) await sleep(moment.afterMs)
+  else await reached.promise
+  // Somewhere within the next transaction, or while it is being written.
+  await sleep(20 * Math.random())
   const exited = once(child, 'exit')
   child.kill('SIGKILL')
   await exited
@@ -32,15 +42,12 @@ async function writeAndKill(home: string, fromStart: boolean, delayMs: number) {
 t.test('whatever was committed is there after kill -9, and nothing by halves', async (t) => {
   const home = await pgliteHome(t)
   let acknowledged = 0
-  const rounds = [
-    { fromStart: false, delayMs: 300 * Math.random() },
-    // During migration, recovery or the first rows.
-    { fromStart: true, delayMs: 200 + 1500 * Math.random() },
-    { fromStart: false, delayMs: 600 * Math.random() },
-  ]
-  for (const { fromStart, delayMs } of rounds) {
-    const seen = await writeAndKill(home, fromStart, delayMs)
-    const when = `killed ${Math.round(delayMs)} ms after its ${fromStart ? 'start' : 'opening'}`
+  const commits = (): Moment => ({ afterCommits: 5 + Math.floor(30 * Math.random()) })
+  // The second: during recovery, migration or the first rows.
+  const moments = [commits(), { afterMs: 200 + 1500 * Math.random() }, commits(), commits()]
+  for (const moment of moments) {
+    const seen = await writeAndKill(home, moment)
+    const when = `killed ${JSON.stringify(moment)}`
     t.equal(seen.failure, undefined, `opened; ${when}`)
     if (seen.rows >= 0) t.ok(seen.rows >= acknowledged, `${seen.rows} rows of ${acknowledged}`)
     acknowledged = Math.max(acknowledged, seen.committed)

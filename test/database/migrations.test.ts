@@ -1,9 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { generateDrizzleJson, generateMigration } from 'drizzle-kit/api'
-import { sql } from 'drizzle-orm'
 import t from 'tap'
-import { openDatabase, schema } from '../../src/database/index.ts'
-import { postgresUrl } from '../fixtures/databases.ts'
+import { schema } from '../../src/database/index.ts'
 
 const migrations = new URL('../../src/database/migrations/', import.meta.url)
 
@@ -24,28 +22,3 @@ t.test('the migrations give the tables of the schema (npm run migrations)', asyn
     times.toSorted((a, b) => a - b),
   )
 })
-
-t.test('servers that start together migrate one after the other, and once', async (t) => {
-  const server = await postgresUrl()
-  if ('reason' in server) return void t.pass('postgres', { skip: server.reason })
-  const { url } = server
-  const open = await Promise.all([1, 2, 3].map(() => openDatabase({ home: '', url })))
-  const { rows } = await open[0]!.db.execute<{ times: number }>(
-    sql`select count(*)::int as times from drizzle.__drizzle_migrations`,
-  )
-  await Promise.all(open.map((database) => database.close()))
-  t.same(rows, [{ times: 1 }])
-})
-
-t.test(
-  'a server that is not there, or refuses, is a coded error without the password',
-  async (t) => {
-    const url = 'postgres://me:secret@127.0.0.1:1/nothing'
-    const { openPostgres } = await import('../../src/database/postgres.ts')
-    await t.rejects(openPostgres({ url, log: () => {}, patienceMs: 300 }), (error: Error) => {
-      t.match(error, { code: 'DATABASE_UNAVAILABLE', message: /DATABASE_URL: .*ECONNREFUSED/ })
-      t.notMatch(error.message, /secret/)
-    })
-    await t.rejects(openDatabase({ home: '', url: 'not a url' }), { code: 'BAD_ARGUMENT' })
-  },
-)
