@@ -4,6 +4,7 @@
 import { randomUUID } from 'node:crypto'
 import websocket from '@fastify/websocket'
 import Fastify, { LogController, type FastifyInstance, type FastifyServerOptions } from 'fastify'
+import { chooseProtocol, installAuth, redactUrl } from './http/auth.ts'
 import { chatRoutes } from './http/chat-routes.ts'
 import { completionRoutes } from './http/completion-routes.ts'
 import { datasetRoutes } from './http/dataset-routes.ts'
@@ -12,6 +13,7 @@ import { installErrorHandlers } from './http/error-response.ts'
 import { fileRoutes } from './http/file-routes.ts'
 import { fineTuningRoutes } from './http/fine-tuning-routes.ts'
 import { jobRoutes } from './http/job-routes.ts'
+import { keyRoutes } from './http/key-routes.ts'
 import { modelRoutes } from './http/model-routes.ts'
 import { npcRoutes } from './http/npc-routes.ts'
 import { registryRoutes } from './http/registry-routes.ts'
@@ -27,7 +29,11 @@ import { createNpcs } from './services/npcs/npcs.ts'
 import type { JobService } from './services/job-service.ts'
 import { createModels, type Models } from './services/models.ts'
 import type { RegistryService } from './services/registry-service.ts'
+import type { Keys } from './services/keys.ts'
+import { createLimits } from './services/limits.ts'
+import { meterGenerator, spendOn } from './services/metered-generator.ts'
 import type { ModelRuntime } from './services/runtime-types.ts'
+import type { Usage } from './services/usage.ts'
 
 export interface AppDeps {
   /** The served models; the app does not dispose them. */
@@ -52,6 +58,16 @@ export interface AppDeps {
   logger?: FastifyServerOptions['logger']
   /** Publishing and serving while the server runs. */
   registry?: RegistryService
+  /** Without it there are no keys, and everybody may do everything. */
+  auth?: AuthParts
+}
+
+export interface AuthParts {
+  keys: Keys
+  /** The app does not close it. */
+  usage: Usage
+  /** Whether a request must have a key. */
+  required: boolean
 }
 
 export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
@@ -70,17 +86,26 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
   })
   app.addHook('onResponse', async (request, reply) => {
     // No bodies: what people write to a character is theirs.
-    const { method, url } = request
+    const { method } = request
+    const url = redactUrl(request.url)
     const ms = Math.round(reply.elapsedTime)
     request.log.info({ method, url, status: reply.statusCode, ms }, 'request')
   })
   installErrorHandlers(app)
-  await app.register(websocket, { options: { maxPayload: bodyLimit } })
+  await app.register(websocket, {
+    options: { maxPayload: bodyLimit, handleProtocols: chooseProtocol },
+  })
+
+  const { auth } = deps
+  const limits = createLimits()
+  installAuth(app, auth && { ...auth, limits })
+  if (auth) await app.register(keyRoutes(auth.keys, auth.usage))
 
   const models = deps.models ?? createModels(() => deps.runtimes)
-  const plainGenerator = deps.generator ?? createGenerator(models)
+  const plain = deps.generator ?? createGenerator(models)
   const { onBusy } = deps
-  const generator = onBusy ? withBusySignal(plainGenerator, onBusy) : plainGenerator
+  const noticed = onBusy ? withBusySignal(plain, onBusy) : plain
+  const generator = auth ? meterGenerator(noticed, spendOn(limits, auth.usage)) : noticed
   await app.register(chatRoutes(generator))
   await app.register(completionRoutes(generator))
   await app.register(modelRoutes(models))

@@ -13,13 +13,11 @@ const wholeNumber = (min: number, max: number) => {
 }
 
 const Config = z.strictObject({
-  /** Where to listen; loopback unless told otherwise, for there is no login. */
+  /** Where to listen; anything but loopback needs API keys. */
   host: z.string().min(1).default('127.0.0.1'),
   port: wholeNumber(0, 65535).default(8080),
   /** The data folder. */
   home: z.string().min(1),
-  /** A PostgreSQL server; unset: PGlite in the data folder. */
-  databaseUrl: z.string().min(1).optional(),
   device: z
     .enum(['cpu'], { error: 'expected cpu; webgpu and cuda are not supported yet' })
     .default('cpu'),
@@ -45,6 +43,16 @@ const Config = z.strictObject({
   jobAttempts: wholeNumber(1, 1000).default(5),
   /** The folder below which jobs may import checkpoints; unset: `imports` in the data folder. */
   importDir: z.string().min(1).optional(),
+  /** A PostgreSQL server instead of PGlite in the data folder. */
+  databaseUrl: z
+    .string()
+    .regex(/^postgres(ql)?:\/\//, { error: 'expected postgres://user:password@host/database' })
+    .optional(),
+  /** A key with the scope `admin`, beside those in the database. */
+  apiKey: z
+    .string()
+    .regex(/^[\x21-\x7e]{16,}$/, { error: 'expected at least 16 characters without spaces' })
+    .optional(),
   logLevel: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('warn'),
 })
 export type Config = Readonly<z.infer<typeof Config>>
@@ -54,7 +62,6 @@ const variables = {
   host: 'HOST',
   port: 'PORT',
   home: 'STEERLM_HOME',
-  databaseUrl: 'DATABASE_URL',
   device: 'STEERLM_DEVICE',
   models: 'STEERLM_MODELS',
   bodyLimitBytes: 'STEERLM_BODY_LIMIT_BYTES',
@@ -67,6 +74,8 @@ const variables = {
   jobMemoryMb: 'STEERLM_JOB_MEMORY_MB',
   jobAttempts: 'STEERLM_JOB_ATTEMPTS',
   importDir: 'STEERLM_IMPORT_DIR',
+  databaseUrl: 'DATABASE_URL',
+  apiKey: 'STEERLM_API_KEY',
   logLevel: 'STEERLM_LOG_LEVEL',
 } as const satisfies Record<keyof Config, string>
 
@@ -102,8 +111,29 @@ export function readConfig(flags: ConfigFlags, env: NodeJS.ProcessEnv): Config {
   const issue = result.error.issues[0]!
   const field = String(issue.path[0]) as keyof typeof variables
   const name = field in fromFlags ? `--${field === 'models' ? 'model' : field}` : variables[field]
-  const got = JSON.stringify({ ...fromEnv, ...fromFlags }[field])
-  return fail('BAD_ARGUMENT', `${name}: ${issue.message}, got ${got}`, { param: name })
+  const value = { ...fromEnv, ...fromFlags }[field]
+  const got = secrets.has(field) ? '' : `, got ${JSON.stringify(value)}`
+  return fail('BAD_ARGUMENT', `${name}: ${issue.message}${got}`, { param: name })
+}
+
+/** Fields that no log and no message may show. */
+const secrets: ReadonlySet<string> = new Set<keyof Config>(['databaseUrl', 'apiKey'])
+
+/** The configuration as it may be shown. */
+export function describeConfig(config: Config): Record<string, unknown> {
+  return Object.fromEntries(
+    Object.entries(config).map(([field, value]) => [field, secrets.has(field) ? '(set)' : value]),
+  )
+}
+
+/** Whether other machines can reach the server, or its operator asks for a key anyway. */
+export function needsKeys({ host, apiKey }: Config): boolean {
+  return apiKey !== undefined || !isLoopback(host)
+}
+
+function isLoopback(host: string): boolean {
+  const name = host.toLowerCase().replace(/^\[(.*)\]$/, '$1')
+  return name === 'localhost' || name === '::1' || /^127(\.\d{1,3}){3}$/.test(name)
 }
 
 /** An empty variable counts as unset. */

@@ -17,6 +17,9 @@ export const catalogue = {
   METHOD_NOT_ALLOWED: [405, 'invalid_request_error', 'The route does not take this method'],
   BODY_TOO_LARGE: [413, 'invalid_request_error', 'The body is too large'],
   UNSUPPORTED_MEDIA_TYPE: [415, 'invalid_request_error', 'The content type is not supported'],
+  UNAUTHENTICATED: [401, 'authentication_error', 'A valid API key is needed'],
+  FORBIDDEN: [403, 'permission_error', 'The request is not allowed'],
+  RATE_LIMITED: [429, 'rate_limit_error', 'The limit of this key is reached'],
   QUEUE_FULL: [429, 'rate_limit_error', 'Too many requests wait for this model'],
   BAD_ARGUMENT: [400, 'invalid_request_error', 'A command line argument is not valid'],
   BAD_FILE: [400, 'invalid_request_error', 'A file is not valid'],
@@ -54,6 +57,12 @@ export const catalogue = {
 
 export type ErrorCode = keyof typeof catalogue
 
+interface FailOptions {
+  cause?: unknown
+  param?: string | null
+  retryAfterSeconds?: number
+}
+
 /** An error with a catalogue code. `detail` says what was expected, what came, and where. */
 export class SteerError extends Error {
   override readonly name = 'SteerError'
@@ -61,16 +70,15 @@ export class SteerError extends Error {
   readonly detail: string
   /** The request field or command line flag at fault, as OpenAI's `param`. */
   readonly param: string | null
+  /** When it is worth trying again, where that is known. */
+  readonly retryAfterSeconds: number | null
 
-  constructor(
-    code: ErrorCode,
-    detail: string,
-    options: { cause?: unknown; param?: string | null } = {},
-  ) {
+  constructor(code: ErrorCode, detail: string, options: FailOptions = {}) {
     super(`${catalogue[code][2]}: ${detail}`, { cause: options.cause })
     this.code = code
     this.detail = detail
     this.param = options.param ?? null
+    this.retryAfterSeconds = options.retryAfterSeconds ?? null
   }
 
   get status(): number {
@@ -83,10 +91,6 @@ export class SteerError extends Error {
 }
 
 /** Throws a `SteerError`. The return type lets callers write `x ?? fail(…)`. */
-export function fail(
-  code: ErrorCode,
-  detail: string,
-  options: { cause?: unknown; param?: string | null } = {},
-): never {
+export function fail(code: ErrorCode, detail: string, options: FailOptions = {}): never {
   throw new SteerError(code, detail, options)
 }

@@ -28,6 +28,7 @@ const commands: Readonly<Record<string, { help: string; load: () => Promise<{ ru
     help: 'publish, roll back, delete: the registry',
     load: () => import('./commands/models.ts'),
   },
+  keys: { help: 'create, list, revoke API keys', load: () => import('./commands/keys.ts') },
   bench: { help: 'decode, prefill, train', load: () => import('./commands/bench.ts') },
 }
 

@@ -1,20 +1,23 @@
-/** Joins the parts of a server: model folders → engine processes → application. */
+/** Joins the parts of a server: database, registry, engine processes, jobs, keys → application. */
 import type { FastifyInstance, FastifyServerOptions } from 'fastify'
-import { buildApp } from './app.ts'
+import { buildApp, type AuthParts } from './app.ts'
 import { modelPlaces } from './commands/workplace.ts'
-import type { Config } from './config.ts'
-import { createDatabaseNpcStore } from './services/npcs/database-npc-store.ts'
+import { needsKeys, type Config } from './config.ts'
 import { openDatabase, type Database } from './database/index.ts'
+import { fail } from './errors.ts'
 import { jobSettings, startJobs, type Jobs } from './job-wiring.ts'
-import { createDatasets } from './services/datasets.ts'
-import { createFineTuning } from './services/fine-tuning.ts'
-import { createFiles } from './services/files.ts'
 import { createRegistry } from './registry/registry.ts'
+import { createDatasets } from './services/datasets.ts'
 import { createEngineClient } from './services/engine-client.ts'
 import type { StartEngine } from './services/engine-pool.ts'
+import { createFiles } from './services/files.ts'
+import { createFineTuning } from './services/fine-tuning.ts'
+import { createKeys } from './services/keys.ts'
 import { createModels } from './services/models.ts'
+import { createDatabaseNpcStore } from './services/npcs/database-npc-store.ts'
 import { createRegistryService } from './services/registry-service.ts'
 import { createServing } from './services/serving.ts'
+import { createUsage } from './services/usage.ts'
 
 export interface Server {
   app: FastifyInstance
@@ -24,65 +27,24 @@ export interface Server {
   close(): Promise<void>
 }
 
+type Logger = FastifyServerOptions['logger']
+
 const log = (event: object): void => void process.stderr.write(`${JSON.stringify(event)}\n`)
 
 /**
- * Loads every model, each in its own process, opens the database, then builds the application; does not listen yet.
- * Fails MODEL_NOT_FOUND, DATABASE_LOCKED, DATABASE_UNAVAILABLE or with what a model failed to load with.
+ * Opens the database and loads every model, each in its own process, then builds the application; does not listen
+ * yet. Fails MODEL_NOT_FOUND, DATABASE_LOCKED, DATABASE_UNAVAILABLE, BAD_ARGUMENT when other machines could reach it
+ * and no key would let them in, or with what a model failed to load with.
  */
 export async function createServer(
   config: Config,
-  logger: FastifyServerOptions['logger'] = { level: config.logLevel },
+  logger: Logger = { level: config.logLevel },
 ): Promise<Server> {
-  const places = modelPlaces(config.home)
-  const registry = createRegistry(places)
-  await registry.sweep()
-  const serving = await createServing({
-    places,
-    configured: config.models,
-    start: engineStarter(config),
-    log,
-  })
-  let database: Database | undefined
-  let jobs: Jobs | undefined
-  const close = async (): Promise<void> => {
-    await jobs?.stop()
-    await database?.close()
-    await serving.close()
-  }
+  const base = await startBase(config)
+  const { serving } = base
+  const running: Running = {}
   try {
-    const { bodyLimitBytes, home, maxUploadBytes, databaseUrl } = config
-    database = await openDatabase({ home, url: databaseUrl, log })
-    const registryService = createRegistryService({
-      registry,
-      serving,
-      places,
-      isModelInUse: async (name) => (await jobs?.service.isModelInUse(name)) ?? null,
-    })
-    jobs = await startJobs({
-      ...jobSettings(config),
-      database,
-      places,
-      publisher: registryService,
-      log,
-    })
-    const isInUse = (name: string): Promise<string | null> => jobs!.service.isDatasetInUse(name)
-    const datasets = createDatasets({ home, maxUploadBytes, isInUse })
-    const files = createFiles({ home, maxUploadBytes })
-    await Promise.all([datasets.sweep(), files.sweep()])
-    const app = await buildApp({
-      runtimes: [],
-      npcStore: createDatabaseNpcStore(database),
-      models: createModels(serving.list),
-      registry: registryService,
-      jobs: jobs.service,
-      fineTuning: createFineTuning({ jobs: jobs.service, files, datasets }),
-      onBusy: jobs.setBusy,
-      datasets,
-      files,
-      bodyLimitBytes,
-      logger,
-    })
+    const app = await assemble(config, { ...base, running, logger })
     return {
       app,
       get models() {
@@ -90,13 +52,103 @@ export async function createServer(
       },
       async close() {
         await app.close()
-        await close()
+        await stop(base, running)
       },
     }
   } catch (error) {
-    await close()
+    await stop(base, running)
     throw error
   }
+}
+
+type Base = Awaited<ReturnType<typeof startBase>>
+
+/** What has a life of its own above the database. */
+interface Running {
+  jobs?: Jobs
+  auth?: AuthParts
+}
+
+/** Models and database start side by side; all of it or nothing. */
+async function startBase(config: Config) {
+  const { home, databaseUrl: url, models: configured } = config
+  const places = modelPlaces(home)
+  const registry = createRegistry(places)
+  await registry.sweep()
+  const start = engineStarter(config)
+  const [database, serving] = await Promise.allSettled([
+    openDatabase({ home, url, log }),
+    createServing({ places, configured, start, log }),
+  ])
+  if (database.status === 'fulfilled' && serving.status === 'fulfilled')
+    return { places, registry, database: database.value, serving: serving.value }
+  if (database.status === 'fulfilled') await database.value.close()
+  if (serving.status === 'fulfilled') await serving.value.close()
+  throw (database as PromiseRejectedResult).reason ?? (serving as PromiseRejectedResult).reason
+}
+
+async function stop({ database, serving }: Base, { jobs, auth }: Running): Promise<void> {
+  await jobs?.stop()
+  await auth?.usage
+    .close()
+    .catch((error: unknown) => log({ event: 'usage_not_written', error: String(error) }))
+  await database.close()
+  await serving.close()
+}
+
+async function assemble(
+  config: Config,
+  parts: Base & { running: Running; logger: Logger },
+): Promise<FastifyInstance> {
+  const { places, registry, database, serving, running, logger } = parts
+  const { bodyLimitBytes, home, maxUploadBytes } = config
+  const auth = (running.auth = await createAuth(config, database))
+  const publisher = createRegistryService({
+    registry,
+    serving,
+    places,
+    isModelInUse: async (name) => (await running.jobs?.service.isModelInUse(name)) ?? null,
+  })
+  const jobs = (running.jobs = await startJobs({
+    ...jobSettings(config),
+    database,
+    places,
+    publisher,
+    log,
+  }))
+  const isInUse = (name: string): Promise<string | null> => jobs.service.isDatasetInUse(name)
+  const datasets = createDatasets({ home, maxUploadBytes, isInUse })
+  const files = createFiles({ home, maxUploadBytes })
+  await Promise.all([datasets.sweep(), files.sweep()])
+  return buildApp({
+    runtimes: [],
+    models: createModels(serving.list),
+    npcStore: createDatabaseNpcStore(database),
+    registry: publisher,
+    jobs: jobs.service,
+    fineTuning: createFineTuning({ jobs: jobs.service, files, datasets }),
+    onBusy: jobs.setBusy,
+    datasets,
+    files,
+    auth,
+    bodyLimitBytes,
+    logger,
+  })
+}
+
+/** Fails BAD_ARGUMENT when others can reach the server and no key would let them in. */
+async function createAuth(config: Config, { db }: Database): Promise<AuthParts> {
+  const keys = createKeys({ db, adminKey: config.apiKey })
+  const required = needsKeys(config)
+  if (required && !(await keys.hasAny())) {
+    fail(
+      'BAD_ARGUMENT',
+      `--host ${config.host}: other machines can reach it, so it needs API keys, and there are none: ` +
+        'run "steerlm keys create --name admin --scope admin", or set STEERLM_API_KEY',
+      { param: '--host' },
+    )
+  }
+  return { keys, usage: createUsage({ db, log }), required }
 }
 
 /** Each model in a process of its own. */

@@ -1,7 +1,7 @@
 import { homedir } from 'node:os'
 import { join, resolve } from 'node:path'
 import t from 'tap'
-import { readConfig } from '../src/config.ts'
+import { describeConfig, needsKeys, readConfig } from '../src/config.ts'
 
 t.test('the defaults listen on loopback and keep data in the home folder', async (t) => {
   const config = readConfig({}, {})
@@ -27,4 +27,26 @@ t.test('what is wrong is named as it was given', async (t) => {
     code: 'BAD_ARGUMENT',
     message: /--device: expected cpu; webgpu and cuda are not supported yet, got "cuda"/,
   })
+})
+
+t.test('keys are needed where others can reach the server, or when one is set', async (t) => {
+  for (const host of ['127.0.0.1', '127.1.2.3', '::1', '[::1]', 'localhost', 'LOCALHOST']) {
+    t.equal(needsKeys(readConfig({ host }, {})), false, host)
+  }
+  for (const host of ['0.0.0.0', '::', '192.168.0.1', '127.evil.example', 'example.org', '::2']) {
+    t.equal(needsKeys(readConfig({ host }, {})), true, host)
+  }
+  t.equal(needsKeys(readConfig({}, { STEERLM_API_KEY: 'a long enough'.repeat(2).replaceAll(' ', '-') })), true) // prettier-ignore
+})
+
+t.test('secrets are in no message', async (t) => {
+  const env = { DATABASE_URL: 'postgres://me:secret@db/steerlm', STEERLM_API_KEY: 'secret-secret-secret' } // prettier-ignore
+  const config = readConfig({}, env)
+  t.match(config, { databaseUrl: env.DATABASE_URL, apiKey: env.STEERLM_API_KEY })
+  t.notMatch(JSON.stringify(describeConfig(config)), /secret/)
+  for (const wrong of [{ DATABASE_URL: 'mysql://secret' }, { STEERLM_API_KEY: 'secret' }]) {
+    const [param] = Object.keys(wrong)
+    const error = t.throws(() => readConfig({}, wrong), { code: 'BAD_ARGUMENT', param })
+    t.notMatch((error as Error).message, /secret/)
+  }
 })

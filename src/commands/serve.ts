@@ -2,7 +2,7 @@
 import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
 import { parseArgs } from 'node:util'
-import { readConfig, type Config, type ConfigFlags } from '../config.ts'
+import { describeConfig, readConfig, type Config, type ConfigFlags } from '../config.ts'
 import { fail } from '../errors.ts'
 import { createServer, type Server } from '../wiring.ts'
 
@@ -12,7 +12,7 @@ Serves models over HTTP: a page at /, an OpenAI-compatible API at /v1, its docum
 
   --model NAME   a model to serve, repeatable; a name with a slash is a folder (default: the bundled ones)
   --port PORT    where to listen (default: PORT or 8080; 0 takes any free port)
-  --host HOST    the address to listen on (default: HOST or 127.0.0.1)
+  --host HOST    the address to listen on (default: HOST or 127.0.0.1); others than loopback need API keys
   --device cpu   where models run
   --home DIR     the data folder (default: STEERLM_HOME or ~/.steerlm)
   --help         this text
@@ -27,7 +27,7 @@ export async function run(argv: string[]): Promise<number> {
   }
   const { help: _help, ...given } = flags
   const config = readConfig(given, process.env)
-  process.stderr.write(`configuration: ${JSON.stringify(shown(config))}\n`)
+  process.stderr.write(`configuration: ${JSON.stringify(describeConfig(config))}\n`)
   const stop = stopSignal()
   const server = await createServer(config)
   try {
@@ -38,11 +38,6 @@ export async function run(argv: string[]): Promise<number> {
     await server.close()
   }
   return 0
-}
-
-/** The URL of a database may hold a password. */
-function shown(config: Config): object {
-  return { ...config, ...(config.databaseUrl && { databaseUrl: '…' }) }
 }
 
 function parseFlags(argv: string[]): ConfigFlags & { help?: boolean } {

@@ -3,6 +3,7 @@ import type { Database } from './database.ts'
 import { openPglite } from './pglite.ts'
 import { openPostgres } from './postgres.ts'
 
+export { isLostConnection } from './lost-connection.ts'
 export type { BossOptions, Database, Db } from './database.ts'
 export * as schema from './schema.ts'
 
@@ -17,12 +18,14 @@ export interface OpenDatabaseOptions {
 
 /**
  * Opens the database with its tables up to date. The caller closes it. Fails DATABASE_LOCKED when another process
- * has PGlite's folder open, DATABASE_UNAVAILABLE when it cannot be opened.
+ * has PGlite's folder open, DATABASE_UNAVAILABLE when it cannot be opened. Closing twice is no error.
  */
 export async function openDatabase({
   home,
   url,
   log = () => {},
 }: OpenDatabaseOptions): Promise<Database> {
-  return url ? openPostgres({ url, log }) : openPglite(home, log)
+  const database = await (url ? openPostgres({ url, log }) : openPglite(home, log))
+  let closing: Promise<void> | undefined
+  return { ...database, close: () => (closing ??= database.close()) }
 }

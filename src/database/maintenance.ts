@@ -4,17 +4,20 @@
  */
 import type { PgliteClient } from './pglite-client.ts'
 
-const everyMs = 10_000
-/** Log written since the last time. */
-const checkpointBytes = 8 * 2 ** 20
-const vacuumBytes = 32 * 2 ** 20
+const defaults = {
+  everyMs: 10_000,
+  /** Log written since the last time. */
+  checkpointBytes: 8 * 2 ** 20,
+  vacuumBytes: 32 * 2 ** 20,
+}
 
 /** Gives what stops the timer and waits for a run under way. */
 export function startMaintenance(
   client: PgliteClient,
   log: (event: object) => void,
-  options: { everyMs?: number } = {},
+  options: Partial<typeof defaults> = {},
 ): () => Promise<void> {
+  const { everyMs, checkpointBytes, vacuumBytes } = { ...defaults, ...options }
   let seen = 0
   let atCheckpoint: number | null = null
   let atVacuum = 0
@@ -45,7 +48,7 @@ export function startMaintenance(
       .finally(() => {
         running = null
       })
-  }, options.everyMs ?? everyMs)
+  }, everyMs)
   timer.unref()
   return async () => {
     clearInterval(timer)

@@ -25,7 +25,7 @@ interface Pending {
   reject(error: unknown): void
 }
 
-/** Resolves when PGlite is open; rejects with what it failed with. */
+/** Resolves when PGlite is open. Fails DATABASE_UNAVAILABLE. */
 export async function startPglite(
   dir: string,
   onNotification: (channel: string, payload: string) => void,
@@ -43,8 +43,11 @@ export async function startPglite(
   worker.on('message', (message: FromWorker) => {
     if (message.type === 'ready') ready.resolve()
     else if (message.type === 'notification') onNotification(message.channel, message.payload)
-    else if (message.type === 'unopened') ready.reject(unpackError(message.error))
-    else {
+    else if (message.type === 'unopened') {
+      const cause = unpackError(message.error)
+      const detail = `${dir} does not open: ${cause.message}`
+      ready.reject(new SteerError('DATABASE_UNAVAILABLE', detail, { cause }))
+    } else {
       const waiting = pending.get(message.id)
       pending.delete(message.id)
       if (message.type === 'done') waiting?.resolve(message.results as Rows[])

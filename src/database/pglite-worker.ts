@@ -3,8 +3,8 @@
  * the process. Statements run one after the other in the order of their messages; those of the open transaction first.
  */
 import { parentPort, workerData } from 'node:worker_threads'
-import { PGlite } from '@electric-sql/pglite'
-import { DurableNodeFs } from './durable-node-fs.ts'
+import type { PGlite } from '@electric-sql/pglite'
+import { openDurablePglite } from './durable-pglite.ts'
 import {
   packError,
   type FromWorker,
@@ -13,25 +13,8 @@ import {
   type WorkerData,
 } from './pglite-protocol.ts'
 
-const settings = [
-  'wal_sync_method=fsync',
-  // PGlite's own default is 128 MB, all of it touched.
-  'shared_buffers=16MB',
-  'min_wal_size=32MB',
-  'max_wal_size=64MB',
-  'timezone=UTC',
-]
-
 const { dir } = workerData as WorkerData
 const send = (message: FromWorker): void => parentPort!.postMessage(message)
-
-async function open(): Promise<PGlite> {
-  const withFsync = PGlite.defaultStartParams.filter((param) => param !== '-F')
-  return PGlite.create({
-    fs: new DurableNodeFs(dir),
-    startParams: [...withFsync, ...settings.flatMap((setting) => ['-c', setting])],
-  })
-}
 
 const asIs = (text: string): string => text
 
@@ -93,9 +76,13 @@ async function endTransaction(lite: PGlite, { op, tx }: ToWorker): Promise<void>
   if (op !== 'close' && lite.isInTransaction()) await lite.exec('ROLLBACK')
 }
 
-/** PostgreSQL reports its own errors with a severity; anything else means that the WebAssembly machine stopped. */
-const isBroken = (error: unknown): boolean =>
-  error instanceof Error && (error.name === 'RuntimeError' || error.message.startsWith('Aborted('))
+/** After these PostgreSQL does not answer any more: its process would have ended, or WebAssembly stopped. */
+function isBroken(error: unknown): boolean {
+  if (!(error instanceof Error)) return false
+  const { severity } = error as { severity?: string }
+  const isOver = severity === 'PANIC' || severity === 'FATAL'
+  return isOver || error.name === 'RuntimeError' || error.message.startsWith('Aborted(')
+}
 
 async function answer(lite: PGlite, message: ToWorker): Promise<void> {
   const { id } = message
@@ -132,7 +119,7 @@ function serve(lite: PGlite): void {
 }
 
 try {
-  serve(await open())
+  serve((await openDurablePglite(dir)).lite)
   send({ type: 'ready' })
 } catch (error) {
   send({ type: 'unopened', error: packError(error) })

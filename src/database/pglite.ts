@@ -4,10 +4,9 @@ import { join } from 'node:path'
 import { PGlite } from '@electric-sql/pglite'
 import { drizzle } from 'drizzle-orm/pglite'
 import { fromPglite } from 'pg-boss'
-import { SteerError, fail } from '../errors.ts'
+import { fail } from '../errors.ts'
 import { replaceDirAtomic } from '../util/atomic-file.ts'
 import type { Database, Db } from './database.ts'
-import { DurableNodeFs } from './durable-node-fs.ts'
 import { lockFolder } from './folder-lock.ts'
 import { startMaintenance } from './maintenance.ts'
 import { migrateDatabase } from './migrate.ts'
@@ -21,9 +20,7 @@ export const pgliteMajor = '18'
 /** Fails DATABASE_LOCKED or DATABASE_UNAVAILABLE. */
 export async function openPglite(home: string, log: (event: object) => void): Promise<Database> {
   const dir = join(home, 'database')
-  await mkdir(dir, { recursive: true, mode: 0o700 })
-  // PostgreSQL's files in WebAssembly are readable by all; the folder must not be.
-  await chmod(dir, 0o700)
+  await makePrivateFolder(dir)
   const unlock = lockFolder(dir)
   const client = new PgliteClient(join(dir, 'data'), log)
   try {
@@ -46,9 +43,17 @@ export async function openPglite(home: string, log: (event: object) => void): Pr
   } catch (error) {
     await client.close()
     unlock()
-    if (error instanceof SteerError) throw error
-    const detail = `${dir} does not open: ${(error as Error).message}`
-    throw new SteerError('DATABASE_UNAVAILABLE', detail, { cause: error })
+    throw error
+  }
+}
+
+/** PostgreSQL's files in WebAssembly are readable by all, so the folder must not be. */
+async function makePrivateFolder(dir: string): Promise<void> {
+  try {
+    await mkdir(dir, { recursive: true, mode: 0o700 })
+    await chmod(dir, 0o700)
+  } catch (cause) {
+    fail('DATABASE_UNAVAILABLE', `${dir}: ${(cause as Error).message}`, { cause })
   }
 }
 
@@ -69,7 +74,8 @@ async function prepareFolder(dir: string): Promise<void> {
 
 async function createData(dir: string, data: string): Promise<void> {
   const part = join(dir, '.data.part')
-  const lite = await PGlite.create({ fs: new DurableNodeFs(part) })
+  const lite = await PGlite.create(part)
   await lite.close()
+  // Puts all of it on the disk, too.
   await replaceDirAtomic(part, data)
 }

@@ -1,6 +1,7 @@
 /** Every error as OpenAI's error body: ours by their code, fastify's mapped, the rest hidden. */
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { ErrorResponse } from '../../schemas/common.ts'
+import { isLostConnection } from '../database/index.ts'
 import { SteerError, type ErrorCode } from '../errors.ts'
 
 /** The code on the wire: lower case, as OpenAI writes codes; one has OpenAI's own name, which clients look for. */
@@ -35,6 +36,11 @@ const fastifyCodes: Record<string, ErrorCode> = {
 
 function toSteerError(error: unknown): SteerError {
   if (error instanceof SteerError) return error
+  // Drizzle wraps what the database failed with.
+  if (error instanceof Error && error.cause instanceof SteerError) return error.cause
+  if (isLostConnection(error)) {
+    return new SteerError('DATABASE_UNAVAILABLE', 'the connection was lost', { cause: error })
+  }
   const { code, statusCode, message } = (error ?? {}) as Partial<FastifyError>
   const cause = { cause: error }
   const mapped = fastifyCodes[code ?? '']
@@ -80,6 +86,9 @@ export function installErrorHandlers(app: FastifyInstance): void {
 function sendError(error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
   const { status, body } = toErrorResponse(error)
   if (status >= 500) request.log.error(error)
-  if (status === 429 || status === 503) void reply.header('retry-after', '1')
+  if (status === 429 || status === 503) {
+    const seconds = error instanceof SteerError ? error.retryAfterSeconds : null
+    void reply.header('retry-after', String(seconds ?? 1))
+  }
   return reply.code(status).send(body)
 }

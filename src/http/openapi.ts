@@ -9,6 +9,7 @@ import { fineTuningOperations, fineTuningSchemas } from './operations/fine-tunin
 import { generationOperations, generationSchemas } from './operations/generation.ts'
 import { npcOperations, npcSchemas } from './operations/npcs.ts'
 import { jobOperations, jobSchemas } from './operations/jobs.ts'
+import { keyOperations, keySchemas } from './operations/keys.ts'
 import type { Operation } from './operations/operation.ts'
 import { registryOperations, registrySchemas } from './operations/registry.ts'
 
@@ -20,6 +21,7 @@ export const namedSchemas = {
   ...npcSchemas,
   ...fineTuningSchemas,
   ...registrySchemas,
+  ...keySchemas,
 } as const
 
 type SchemaName = keyof typeof namedSchemas
@@ -32,6 +34,7 @@ export const operations: readonly Operation<SchemaName>[] = [
   ...jobOperations,
   ...fineTuningOperations,
   ...registryOperations,
+  ...keyOperations,
 ]
 
 /** The whole document as plain JSON. */

@@ -6,9 +6,9 @@ import type { WebSocket } from '@fastify/websocket'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { ClientMessage, type ServerMessage, type StartMessage } from '../../schemas/stream.ts'
 import { SteerError, fail } from '../errors.ts'
-import type { Generator } from '../services/generator.ts'
 import type { Npcs } from '../services/npcs/npcs.ts'
 import type { JobService } from '../services/job-service.ts'
+import type { GenerationEvent, Generator } from '../services/generator.ts'
 import { toUsage } from './chat-serializer.ts'
 import { toErrorResponse } from './error-response.ts'
 import { socketGeneration } from './generation-input.ts'
@@ -63,7 +63,9 @@ function serveSocket(services: SocketServices, socket: WebSocket, request: Fasti
     const abort = new AbortController()
     streams.set(id, abort)
     try {
-      await writeReply(generator, message, abort.signal, send)
+      await request.admit('generate')
+      const generation = { ...socketGeneration(message), caller: request.apiKey }
+      await writeReply(id, generator.stream(generation, abort.signal), abort.signal, send)
     } finally {
       streams.delete(id)
     }
@@ -104,18 +106,17 @@ function serveSocket(services: SocketServices, socket: WebSocket, request: Fasti
 }
 
 async function writeReply(
-  generator: Generator,
-  message: StartMessage,
+  id: string,
+  events: AsyncIterable<GenerationEvent>,
   signal: AbortSignal,
   send: (message: ServerMessage) => void,
 ): Promise<void> {
-  const { id } = message
   let requested: Record<string, number> = {}
   let achieved: Record<string, number> | null = null
   let finishReason: 'stop' | 'length' = 'stop'
   let seq = 0
   try {
-    for await (const event of generator.stream(socketGeneration(message), signal)) {
+    for await (const event of events) {
       if (event.type === 'start') {
         requested = event.requested ?? {}
         send({ type: 'started', id, requested })

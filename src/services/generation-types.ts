@@ -1,5 +1,6 @@
 /** What the generating service takes and gives; `generator.ts` does it. */
 import type { SteeringReport } from '../../schemas/common.ts'
+import type { Caller } from './keys.ts'
 import type { Prompt, TextEvent, TextLogprob, TextRequest, TextUsage } from './runtime-types.ts'
 
 export interface Verification {
@@ -19,6 +20,8 @@ export interface GenerationRequest {
   /** Report achieved values of chat replies, where an attribute model is served. */
   measure: boolean
   verify?: Verification
+  /** Whose tokens these are. */
+  caller?: Caller | null
 }
 
 type InChoice<T> = T extends unknown ? T & { choice: number } : never

@@ -1,0 +1,11 @@
+/** Tells a database that is gone from a statement that is wrong. */
+
+const networkCodes = new Set(['ECONNREFUSED', 'ECONNRESET', 'EPIPE', 'ETIMEDOUT', 'ENOTFOUND'])
+
+/** Whether drizzle's error says that the connection to the server was lost or could not be made. */
+export function isLostConnection(error: unknown): boolean {
+  const { cause } = (error ?? {}) as { cause?: { code?: string; message?: string } }
+  const { code = '', message = '' } = cause ?? {}
+  // 08: connection exceptions; 57P01 to 57P03: the server stops, crashed, or is starting.
+  return /^(08...|57P0[123])$/.test(code) || networkCodes.has(code) || /^Connection terminated/.test(message) // prettier-ignore
+}
