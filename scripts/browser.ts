@@ -38,8 +38,17 @@ export interface Browser {
 type Reply = { id?: number; method?: string; params?: never; result?: never; error?: { message: string } } // prettier-ignore
 type Params = Readonly<Record<string, unknown>>
 
+export interface BrowserOptions {
+  readonly executable?: string
+  /** How long to wait for what is not said otherwise; more on a busy machine. */
+  readonly timeoutMs?: number
+}
+
 /** Starts Chromium with a profile of its own; `close` ends it and removes the profile. */
-export async function openBrowser(executable = '/usr/bin/chromium'): Promise<Browser> {
+export async function openBrowser({
+  executable = '/usr/bin/chromium',
+  timeoutMs = 30_000,
+}: BrowserOptions = {}): Promise<Browser> {
   const profile = await mkdtemp(join(tmpdir(), 'steerlm-tour-'))
   const child = spawn(executable, [
     '--headless=new',
@@ -51,13 +60,19 @@ export async function openBrowser(executable = '/usr/bin/chromium'): Promise<Bro
     `--user-data-dir=${profile}`,
     'about:blank',
   ])
+  const endNow = (): never => {
+    child.kill('SIGKILL')
+    process.exit(1)
+  }
+  process.once('SIGINT', endNow).once('SIGTERM', endNow)
   const end = async (): Promise<void> => {
+    process.off('SIGINT', endNow).off('SIGTERM', endNow)
     await stop(child)
     await rm(profile, { recursive: true, force: true, maxRetries: 5 })
   }
   try {
     const socket = await connect(await debuggerUrl(child))
-    return await openPage(socket, end)
+    return await openPage(socket, timeoutMs, end)
   } catch (error) {
     await end()
     throw error
@@ -124,7 +139,11 @@ function createSession(socket: WebSocket, onEvent: (method: string, params: Para
   }
 }
 
-async function openPage(socket: WebSocket, end: () => Promise<void>): Promise<Browser> {
+async function openPage(
+  socket: WebSocket,
+  patienceMs: number,
+  end: () => Promise<void>,
+): Promise<Browser> {
   const errors: string[] = []
   const session = createSession(socket, (method, params) => {
     const error = consoleError(method, params)
@@ -148,7 +167,11 @@ async function openPage(socket: WebSocket, end: () => Promise<void>): Promise<Br
     if (!exceptionDetails) return result.value
     throw new Error(exceptionDetails.exception?.description ?? exceptionDetails.text)
   }
-  const waitFor = async (expression: string, what: string, timeoutMs = 15_000): Promise<void> => {
+  const waitFor = async (
+    expression: string,
+    what: string,
+    timeoutMs = patienceMs,
+  ): Promise<void> => {
     const wait = `new Promise((resolve) => {
       const end = Date.now() + ${timeoutMs}
       const look = () => {

@@ -4,8 +4,11 @@
  *
  *   node scripts/village-corpus.ts --out DIR --rated 400 --unrated 400
  *   node scripts/page-tour.ts --url http://127.0.0.1:8080 --rated DIR/rated.ndjson --texts DIR/unrated.ndjson \
- *     --out SHOTS [--base village] [--steps 10] [--key sk-steer-…] [--minutes 20] [--chromium /usr/bin/chromium]
+ *     --out SHOTS [--base village] [--steps 10] [--key sk-steer-…] [--minutes 20] [--wait 30] [--chromium /usr/bin/chromium]
+ *     [--model NAME]
  *
+ * `--model` leaves the loop out and goes on with a model that is published.
+ * `--minutes`: for one job; `--wait`: seconds for anything else.
  * It makes data sets, models and a character with names of their own and leaves them there, to be looked at.
  */
 import { mkdir } from 'node:fs/promises'
@@ -20,19 +23,23 @@ const { values } = parseArgs({
     texts: { type: 'string' },
     out: { type: 'string' },
     base: { type: 'string' },
+    model: { type: 'string' },
     steps: { type: 'string', default: '10' },
     key: { type: 'string' },
     minutes: { type: 'string', default: '20' },
     chromium: { type: 'string' },
+    wait: { type: 'string', default: '30' },
   },
 })
 const { url, rated, texts, out } = values
-if (!rated || !texts || !out) throw new Error('--rated, --texts and --out are needed')
+if (!out || !(values.model || (rated && texts))) {
+  throw new Error('--out and either --model or --rated and --texts are needed')
+}
 
 const desktop: Viewport = { width: 1280, height: 820 }
 const phone: Viewport = { width: 390, height: 844, isPhone: true }
 const run = Date.now().toString(36)
-const names = { rated: `rated-${run}`, texts: `texts-${run}`, model: `tour-${run}` }
+const names = { rated: `rated-${run}`, texts: `texts-${run}`, model: values.model ?? `tour-${run}` }
 const loopMs = Number(values.minutes) * 60_000
 let pictures = 0
 
@@ -120,7 +127,7 @@ async function loop(browser: Browser): Promise<void> {
 
 async function models(browser: Browser): Promise<void> {
   await step(browser, 'the card of the new model', async () => {
-    await browser.click('Its card')
+    await browser.evaluate(`location.hash = '#/models/${names.model}'`)
     await browser.waitFor(`document.querySelector('.markdown')`, 'the card')
   })
   await step(browser, 'the list of models', async () => {
@@ -134,7 +141,7 @@ const turnsDone = `document.querySelectorAll('.turn:not(.player):not(.writing)')
 async function say(browser: Browser, label: string, message: string): Promise<void> {
   const before = await browser.evaluate<number>(turnsDone)
   await browser.fill(label, message)
-  await browser.evaluate(`document.querySelector('.view-shown .composer, #page .composer, #chat:not([hidden]) .composer').requestSubmit()`) // prettier-ignore
+  await browser.evaluate(`document.querySelector('#page:not([hidden]) .composer, #chat:not([hidden]) .composer').requestSubmit()`) // prettier-ignore
   await browser.waitFor(`${turnsDone} > ${before}`, 'the reply', 120_000)
 }
 
@@ -188,14 +195,19 @@ async function onPhone(browser: Browser): Promise<void> {
 }
 
 await mkdir(out, { recursive: true })
-const browser = await openBrowser(values.chromium)
+const browser = await openBrowser({
+  executable: values.chromium,
+  timeoutMs: Number(values.wait) * 1000,
+})
 try {
   await browser.setViewport(desktop)
   await browser.setDark(false)
   await browser.goTo(`${url}/`)
   await giveKey(browser)
-  await data(browser)
-  await loop(browser)
+  if (!values.model) {
+    await data(browser)
+    await loop(browser)
+  }
   await models(browser)
   await chat(browser)
   await character(browser)

@@ -48,14 +48,13 @@ const nextSteps = {
 
 function plainFacts(result) {
   const entries = Object.entries(result ?? {}).filter(([, value]) => typeof value !== 'object')
-  return entries.map(([name, value]) => [
-    name.replaceAll('_', ' '),
-    typeof value === 'number'
-      ? Number.isInteger(value)
-        ? count(value)
-        : figure(value)
-      : String(value),
-  ])
+  return entries.map(([name, value]) => [name.replaceAll('_', ' '), plainText(value)])
+}
+
+function plainText(value) {
+  if (typeof value === 'number') return Number.isInteger(value) ? count(value) : figure(value)
+  const isHash = /^[0-9a-f]{64}$/.test(value)
+  return isHash ? h('code', { title: value }, `${value.slice(0, 12)}…`) : String(value)
 }
 
 /** Whatever the report holds per attribute, as a table. */

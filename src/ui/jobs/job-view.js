@@ -38,6 +38,7 @@ export async function showJob(root, { path: [id], signal }) {
   const reload = async () => {
     job = await getJson(url)
     show()
+    if (job.pipeline_id) void strip.refresh().catch(() => {})
   }
   let isReloading = false
   /** Once for several events; where it fails, the end of the stream looks again. */

@@ -6,6 +6,7 @@ import { repeat } from '../shared/follow-events.js'
 import { ago } from '../shared/format.js'
 import { emptyState, linkButton, pageHead } from '../shared/layout.js'
 import { createTrouble } from '../shared/notices.js'
+import { inOrder } from './job-order.js'
 import { jobProgress, jobTitle, runTime, stateBadge, stepTitle } from './job-parts.js'
 
 const pageJobs = 50
@@ -69,19 +70,6 @@ function groups(jobs) {
   return [...byPipeline.values()].map((group) => inOrder(group))
 }
 
-/** Each after those it waits for. */
-export function inOrder(jobs) {
-  const ids = new Set(jobs.map(({ id }) => id))
-  const placed = new Map()
-  const place = (job) => {
-    if (placed.has(job.id)) return
-    for (const other of jobs) if (job.after.includes(other.id) && ids.has(other.id)) place(other)
-    placed.set(job.id, job)
-  }
-  for (const job of jobs.toReversed()) place(job)
-  return [...placed.values()]
-}
-
 function groupCard(jobs) {
   const [first] = jobs
   if (!first.pipeline_id) return h('div', { className: 'card' }, jobRow(first, jobTitle(first)))
@@ -92,12 +80,15 @@ function groupCard(jobs) {
     h(
       'div',
       { className: 'group-head' },
-      h('h3', {}, first.name ?? 'Pipeline'),
+      h('h3', {}, pipelineTitle(first)),
       h('small', { className: 'soft' }, `${finished} of ${jobs.length} done`),
     ),
     ...jobs.map((job) => jobRow(job, stepTitle(job))),
   )
 }
+
+/** The jobs of a pipeline are named after it: `Loop for tavern: label`. */
+const pipelineTitle = ({ name }) => name?.replace(/: [^:]*$/, '') ?? 'Pipeline'
 
 function jobRow(job, title) {
   const when = job.started_at ? runTime(job) : ago(job.created_at)

@@ -3,7 +3,7 @@ import { hashOf } from '../router.js'
 import { getJson } from '../shared/api.js'
 import { h } from '../shared/dom.js'
 import { shortTitle, stepTitle } from './job-parts.js'
-import { inOrder } from './jobs-view.js'
+import { inOrder } from './job-order.js'
 
 export function createPipelineStrip(job) {
   const element = h('nav', { className: 'pipeline', ariaLabel: 'The pipeline', hidden: true })

@@ -12,10 +12,13 @@ export function keyHeaders() {
   return key ? { authorization: `Bearer ${key}` } : {}
 }
 
-/** Browsers cannot send headers with a WebSocket; a subprotocol carries the key and stays out of logs. */
+/**
+ * Browsers cannot send headers with a WebSocket; a subprotocol carries the key and stays out of logs. The first is for
+ * the server to answer with.
+ */
 export function keyProtocols() {
   const key = storedKey()
-  return key ? [`steerlm.key.${key}`] : []
+  return key ? ['steerlm', `steerlm.key.${key}`] : []
 }
 
 /** Shows the dialog; true once there is another key. Several askers share one dialog. */
