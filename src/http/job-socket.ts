@@ -15,8 +15,10 @@ export interface JobSocket {
   close(): void
 }
 
+/** `admit` says whether the client may follow jobs. */
 export function createJobSocket(
   jobs: JobService,
+  admit: () => Promise<void>,
   send: (message: ServerMessage) => void,
 ): JobSocket {
   const watches = new Map<string, AbortController>()
@@ -27,6 +29,7 @@ export function createJobSocket(
     const abort = new AbortController()
     watches.set(id, abort)
     try {
+      await admit()
       for await (const event of jobs.watch(job, after ?? 0, abort.signal)) {
         if (abort.signal.aborted) return
         send({ type: 'job_event', id, job, event: toJobEvent(event) })

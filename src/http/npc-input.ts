@@ -5,13 +5,15 @@ import type {
   NpcInterruptRequest,
   NpcSayRequest,
 } from '../../schemas/npcs.ts'
+import type { Caller } from '../services/keys.ts'
 import type { CharacterEvent } from '../services/npcs/character-state.ts'
 import type { Interruption, SayRequest } from '../services/npcs/npcs.ts'
 
 type SayBody = NpcSayRequest | Extract<NpcClientMessage, { type: 'npc_say' }>
 
-export function toSayRequest(body: SayBody): SayRequest {
+export function toSayRequest(body: SayBody, caller: Caller | null): SayRequest {
   return {
+    caller,
     message: body.message,
     seed: body.seed ?? undefined,
     temperature: body.temperature ?? undefined,

@@ -75,7 +75,7 @@ export const npcRoutes = (npcs: Npcs) => async (app: FastifyInstance) => {
   app.post<One>('/v1/npcs/:id/say', async (request, reply) => {
     const { id } = request.params
     const body = parseInput(NpcSayRequest, request.body)
-    const events = npcs.say(id, toSayRequest(body), disconnectSignal(reply))
+    const events = npcs.say(id, toSayRequest(body, request.apiKey), disconnectSignal(reply))
     if (!body.stream) return toNpcLine(id, await lastOf(events))
     return sendEventStream(reply, toNpcChunks(id, await started(events)))
   })

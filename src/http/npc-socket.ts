@@ -1,6 +1,7 @@
 /** The messages about characters on the WebSocket; `stream-socket.ts` owns the connection. */
 import type { NpcClientMessage, NpcServerMessage } from '../../schemas/npcs.ts'
 import { SteerError, fail } from '../errors.ts'
+import type { Caller } from '../services/keys.ts'
 import type { Npcs } from '../services/npcs/npcs.ts'
 import { toEvent, toSayRequest } from './npc-input.ts'
 import { lineFields, startFields } from './npc-serializer.ts'
@@ -27,7 +28,17 @@ export interface NpcSocket {
   close(): void
 }
 
-export function createNpcSocket(npcs: Npcs, send: (message: NpcServerMessage) => void): NpcSocket {
+/** Who sits at the other end: what they may do is asked for each message that asks for work. */
+export interface NpcSocketCaller {
+  admit(): Promise<void>
+  readonly key: Caller | null
+}
+
+export function createNpcSocket(
+  npcs: Npcs,
+  caller: NpcSocketCaller,
+  send: (message: NpcServerMessage) => void,
+): NpcSocket {
   const lines = new Map<string, OpenLine>()
 
   const say = async (message: Extract<NpcClientMessage, { type: 'npc_say' }>): Promise<void> => {
@@ -57,7 +68,9 @@ export function createNpcSocket(npcs: Npcs, send: (message: NpcServerMessage) =>
   ): Promise<void> => {
     const { id, npc } = message
     let seq = 0
-    for await (const event of npcs.say(npc, toSayRequest(message), line.abort.signal)) {
+    await caller.admit()
+    const request = toSayRequest(message, caller.key)
+    for await (const event of npcs.say(npc, request, line.abort.signal)) {
       if (event.type === 'start') {
         line.exchange = event.exchange
         send({ type: 'npc_started', id, npc, ...startFields(event) })
@@ -98,6 +111,7 @@ export function createNpcSocket(npcs: Npcs, send: (message: NpcServerMessage) =>
       if (message.type === 'npc_say') await say(message)
       else if (message.type === 'npc_interrupt') await interrupt(message)
       else {
+        await caller.admit()
         const { event, time } = toEvent(message.event)
         send({
           type: 'npc_state',

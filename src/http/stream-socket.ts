@@ -53,8 +53,9 @@ function serveSocket(services: SocketServices, socket: WebSocket, request: Fasti
     send({ type: 'error', id, code, message, param })
   }
 
-  const characters = npcs && createNpcSocket(npcs, send)
-  const watches = jobs && createJobSocket(jobs, send)
+  const npcCaller = { admit: () => request.admit('npcs'), key: request.apiKey }
+  const characters = npcs && createNpcSocket(npcs, npcCaller, send)
+  const watches = jobs && createJobSocket(jobs, () => request.admit('jobs'), send)
 
   const start = async (message: StartMessage): Promise<void> => {
     const { id } = message

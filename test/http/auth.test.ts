@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
 import t, { type Test } from 'tap'
 import type { WebSocket } from 'ws'
@@ -6,6 +7,8 @@ import { ServerMessage } from '../../schemas/stream.ts'
 import { buildApp } from '../../src/app.ts'
 import { redactUrl, scopeOf } from '../../src/http/auth.ts'
 import { operations } from '../../src/http/openapi.ts'
+import type { JobService } from '../../src/services/job-service.ts'
+import { createMemoryNpcStore } from '../../src/services/npcs/npc-store.ts'
 import { fakeAuth } from '../services/fake-auth.ts'
 import { fakeAttributeModel, fakeLanguageModel } from '../services/fake-runtime.ts'
 
@@ -13,7 +16,8 @@ async function open(t: Test, { required = true, lines = [] as string[] } = {}) {
   const auth = fakeAuth({ required })
   const logger = { level: 'info', stream: { write: (line: string) => void lines.push(line) } }
   const runtimes = [fakeLanguageModel(['He', 'llo', '!']), fakeAttributeModel()]
-  const app = await buildApp({ runtimes, auth, logger })
+  const npcStore = createMemoryNpcStore()
+  const app = await buildApp({ runtimes, auth, logger, npcStore, jobs: {} as JobService })
   t.teardown(() => app.close())
   const chat = { model: 'village', messages: [{ role: 'user', content: 'Hi' }] }
   return {
@@ -152,7 +156,11 @@ t.test(
     const { ask } = await connect(`/v1/stream?api_key=${key}`)
     t.match(await ask(start), { type: 'started' })
     await connect(`/v1/stream?api_key=${auth.grant('data', ['data'])}`).then(async ({ ask }) => {
-      t.match(await ask(start), { type: 'error', id: 'a', code: 'forbidden' })
+      const say = { type: 'npc_say', id: 'b', npc: 'torvald', message: 'Hi' }
+      const event = { type: 'npc_event', id: 'c', npc: 'torvald', event: { type: 'insulted' } }
+      const watch = { type: 'watch_job', id: 'd', job: randomUUID() }
+      for (const message of [start, say, event, watch])
+        t.match(await ask(message), { type: 'error', id: message.id, code: 'forbidden' })
     })
     auth.withdraw('writer')
     const late = await connect(`/v1/stream?api_key=${auth.grant('late', ['generate'])}`)

@@ -1,4 +1,5 @@
 /** What the service of characters takes and gives; `npcs.ts` does it. */
+import type { Caller } from '../keys.ts'
 import type {
   NpcAction,
   NpcDefinition,
@@ -19,6 +20,8 @@ export interface SayRequest {
   measure: boolean
   /** With a game clock only. */
   time?: number
+  /** Whose limits and usage the line counts for. */
+  caller?: Caller | null
 }
 
 export interface LineStart {

@@ -238,6 +238,7 @@ function generation(plan: Plan, messages: Message[]): GenerationRequest {
     prompts: [{ messages, attributes }],
     n: 1,
     measure: request.measure,
+    caller: request.caller,
     options: {
       temperature: request.temperature ?? sampling?.temperature ?? undefined,
       topP: sampling?.top_p ?? undefined,
