@@ -135,7 +135,10 @@ async function prepare(
   const attributes =
     values.attributes === undefined ? manifest.attributes : attributeSet(values.attributes)
   const { validation, seed } = values
-  if (kind !== 'pretrain' && dataset.manifest.kind === 'conversations' && attributes.length === 0)
+  // Unlabelled conversations can be learnt without attributes; then there are no label lines.
+  const isRated = Object.keys(dataset.manifest.attributes).length > 0
+  const needsAttributes = kind === 'apm' || (kind === 'sft' && isRated)
+  if (needsAttributes && dataset.manifest.kind === 'conversations' && attributes.length === 0)
     fail('BAD_ARGUMENT', `--attributes: expected a set, because ${values.base} has none`)
   if (kind === 'apm') {
     const all = await ratedRows(dataset, template, attributes)

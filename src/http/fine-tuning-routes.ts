@@ -141,7 +141,7 @@ function toTuningEvent(id: string, event: StoredEvent): FineTuningEvent {
 function messageOf({ type, data }: StoredEvent): string {
   switch (type) {
     case 'status':
-      return `Job ${String(data.status)}${data.reason === undefined ? '' : ` (${String(data.reason)})`}` // prettier-ignore
+      return [`Job ${String(data.status)}`, data.reason].filter(Boolean).join(': ')
     case 'metrics':
       return 'validation_loss' in data
         ? `Step ${String(data.step)}: validation loss=${Number(data.validation_loss).toFixed(4)}`
