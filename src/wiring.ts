@@ -57,22 +57,19 @@ interface Parts {
   auth: AuthParts
 }
 
-/** Models and database start side by side; all of it or nothing. */
+/** All of it or nothing; the models last, for they take longest and the rest may refuse. */
 async function startParts(
   config: Config,
   folders: Awaited<ReturnType<typeof findModels>>,
 ): Promise<Parts> {
-  const opening = openDatabase({ home: config.home, url: config.databaseUrl, log: logEvent })
-  const starting = startAll(folders.map((folder) => () => startEngine(config, folder)))
-  const [database, engines] = await Promise.allSettled([opening, starting])
+  const { home, databaseUrl: url } = config
+  const database = await openDatabase({ home, url, log: logEvent })
   try {
-    if (database.status === 'rejected') throw database.reason
-    if (engines.status === 'rejected') throw engines.reason
-    const auth = await createAuth(config, database.value)
-    return { engines: engines.value, database: database.value, auth }
+    const auth = await createAuth(config, database)
+    const engines = await startAll(folders.map((folder) => () => startEngine(config, folder)))
+    return { engines, database, auth }
   } catch (error) {
-    if (engines.status === 'fulfilled') await stopEngines(engines.value)
-    if (database.status === 'fulfilled') await database.value.close()
+    await database.close()
     throw error
   }
 }
