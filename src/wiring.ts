@@ -63,33 +63,34 @@ export async function createServer(
 
 type Base = Awaited<ReturnType<typeof startBase>>
 
-/** What has a life of its own above the database. */
+/** What starts above the base, as far as it got. */
 interface Running {
   jobs?: Jobs
-  auth?: AuthParts
 }
 
-/** Models and database start side by side; all of it or nothing. */
+/** All of it or nothing; the models last, for they take longest and the rest may refuse. */
 async function startBase(config: Config) {
   const { home, databaseUrl: url, models: configured } = config
   const places = modelPlaces(home)
   const registry = createRegistry(places)
-  await registry.sweep()
-  const start = engineStarter(config)
-  const [database, serving] = await Promise.allSettled([
-    openDatabase({ home, url, log }),
-    createServing({ places, configured, start, log }),
-  ])
-  if (database.status === 'fulfilled' && serving.status === 'fulfilled')
-    return { places, registry, database: database.value, serving: serving.value }
-  if (database.status === 'fulfilled') await database.value.close()
-  if (serving.status === 'fulfilled') await serving.value.close()
-  throw (database as PromiseRejectedResult).reason ?? (serving as PromiseRejectedResult).reason
+  const database = await openDatabase({ home, url, log })
+  try {
+    const auth = await createAuth(config, database)
+    await registry.sweep()
+    const serving = await createServing({
+      ...{ places, configured, log },
+      start: engineStarter(config),
+    })
+    return { places, registry, database, auth, serving }
+  } catch (error) {
+    await database.close()
+    throw error
+  }
 }
 
-async function stop({ database, serving }: Base, { jobs, auth }: Running): Promise<void> {
+async function stop({ database, serving, auth }: Base, { jobs }: Running): Promise<void> {
   await jobs?.stop()
-  await auth?.usage
+  await auth.usage
     .close()
     .catch((error: unknown) => log({ event: 'usage_not_written', error: String(error) }))
   await database.close()
@@ -100,9 +101,8 @@ async function assemble(
   config: Config,
   parts: Base & { running: Running; logger: Logger },
 ): Promise<FastifyInstance> {
-  const { places, registry, database, serving, running, logger } = parts
+  const { places, registry, database, auth, serving, running, logger } = parts
   const { bodyLimitBytes, home, maxUploadBytes } = config
-  const auth = (running.auth = await createAuth(config, database))
   const publisher = createRegistryService({
     registry,
     serving,

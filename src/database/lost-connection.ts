@@ -7,5 +7,6 @@ export function isLostConnection(error: unknown): boolean {
   const { cause } = (error ?? {}) as { cause?: { code?: string; message?: string } }
   const { code = '', message = '' } = cause ?? {}
   // 08: connection exceptions; 57P01 to 57P03: the server stops, crashed, or is starting.
-  return /^(08...|57P0[123])$/.test(code) || networkCodes.has(code) || /^Connection terminated/.test(message) // prettier-ignore
+  const isServers = /^(08...|57P0[123])$/.test(code)
+  return isServers || networkCodes.has(code) || message.startsWith('Connection terminated')
 }

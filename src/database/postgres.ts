@@ -77,14 +77,13 @@ async function connect(url: string, deadlineMs: number): Promise<Client> {
 }
 
 function createClient(url: string): Client {
-  try {
-    return new Client({ connectionString: url, application_name: 'steerlm-migrations' })
-  } catch (cause) {
-    return fail('BAD_ARGUMENT', 'DATABASE_URL: expected postgres://user:password@host/database', {
-      cause,
+  const isUrl = /^postgres(ql)?:\/\//.test(url) && URL.canParse(url)
+  if (!isUrl) {
+    fail('BAD_ARGUMENT', 'DATABASE_URL: expected postgres://user:password@host/database', {
       param: 'DATABASE_URL',
     })
   }
+  return new Client({ connectionString: url, application_name: 'steerlm-migrations' })
 }
 
 /** The address stays out of the message: it holds a password. */
