@@ -33,7 +33,7 @@ export function createMood(specs) {
       ),
     ),
     show(state) {
-      for (const [name, one] of Object.entries(state.variables)) {
+      for (const [name, one] of Object.entries(state.variables).toSorted(moodFirst)) {
         meter(variables, name, { kind: 'variable', hue: hueOfVariable(name) }).show(one)
       }
       specs.forEach(({ name, min, max, default: usual }, index) => {
@@ -46,6 +46,11 @@ export function createMood(specs) {
     },
   }
 }
+
+/** What most characters have comes first. */
+const first = ['mood', 'relation']
+const rank = ([name]) => (first.includes(name) ? first.indexOf(name) : first.length)
+const moodFirst = (a, b) => rank(a) - rank(b)
 
 const hueOfVariable = (name) => ({ mood: 45, relation: 340 })[name] ?? 200
 
@@ -70,11 +75,17 @@ function createMeter(name, { hue }) {
   }
 }
 
+/** `insulted twice (helpfulness −3.5, toxicity +1.8)`: what is left of all events of a kind, by what they move. */
 function effectText(effects) {
-  const byEvent = Map.groupBy(effects, ({ event }) => event)
-  const parts = [...byEvent].map(([event, all]) => {
-    const changes = all.map(({ target, now }) => `${target} ${now > 0 ? '+' : ''}${figure(Math.round(now * 10) / 10)}`) // prettier-ignore
-    return `${eventTitle(event)} (${changes.join(', ')})`
+  const parts = [...Map.groupBy(effects, ({ event }) => event)].map(([event, all]) => {
+    const byTarget = Map.groupBy(all, ({ target }) => target)
+    const changes = [...byTarget].map(([target, ones]) => {
+      const sum = ones.reduce((total, { now }) => total + now, 0)
+      return `${target} ${sum > 0 ? '+' : ''}${figure(Math.round(sum * 10) / 10)}`
+    })
+    const times = Math.max(...[...byTarget.values()].map(({ length }) => length))
+    const often = ['', '', ' twice'][times] ?? ` ${times} times`
+    return `${eventTitle(event)}${often} (${changes.join(', ')})`
   })
   return parts.length > 0 ? `Still on their mind: ${parts.join('; ')}.` : ''
 }

@@ -52,7 +52,7 @@ function dropZone(choose) {
 }
 
 function fileForm(file, { cancel, finish }) {
-  const status = h('div', { className: 'upload-status', role: 'status' })
+  const status = h('div', { className: 'upload-status' })
   const abort = new AbortController()
   const leave = () => {
     abort.abort()

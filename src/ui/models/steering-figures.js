@@ -10,7 +10,7 @@ export function steeringFigures(report) {
       { className: 'judge' },
       h('h4', {}, `Measured by ${judge}`),
       figuresTable(attributes, judge),
-      h('p', { className: 'soft' }, `Disentanglement ${withInterval(disentanglement)}`),
+      h('p', {}, 'Disentanglement ', withInterval(disentanglement)),
       h('div', { className: 'response-curves' }, ...Object.entries(attributes).map(responseCurve)),
     ),
   )
@@ -35,12 +35,15 @@ function figuresTable(attributes, judge) {
   return table(columns, rows, { caption: `Steering by ${judge}` })
 }
 
+/** The figure, and where there is room the interval that holds it. */
 function withInterval(one) {
   if (!one) return '–'
-  const value = figure(one.value)
-  const interval = one.low === null ? '' : ` ${figure(one.low)} … ${figure(one.high)}`
-  return h('span', {}, value, h('small', { className: 'soft' }, interval))
+  const isKnown = one.low !== null && one.high !== null
+  const interval = isKnown ? ` ${hundredths(one.low)} … ${hundredths(one.high)}` : ''
+  return h('span', {}, hundredths(one.value), h('small', { className: 'soft wide' }, interval))
 }
+
+const hundredths = (value) => (value === null ? '–' : value.toFixed(2).replace('-', '−'))
 
 /** Requested level against what was measured, one column per level. */
 function responseCurve([name, { levels }], index) {
