@@ -1,7 +1,6 @@
 /** `steerlm train pretrain|apm|sft`: the steps of SteerLM that train. */
 import { readFile, rm } from 'node:fs/promises'
-import { openModel } from '../arch/index.ts'
-import { parseModelConfig, type ModelConfig } from '../arch/model-config.ts'
+import { openModel, parseModelConfig, type ModelConfig } from '../arch/index.ts'
 import { openDataset, type Dataset } from '../datasets/dataset-store.ts'
 import { fail } from '../errors.ts'
 import { attributeSet } from '../labels/attribute-sets.ts'

@@ -107,8 +107,10 @@ export class OrtModelStep implements ModelStep {
 
   /** Loads the checkpoint. Fails with the catalogue's checkpoint and runtime errors. */
   static async create(options: OrtModelStepOptions): Promise<OrtModelStep> {
-    const { model, weightsDirectory, config } = await buildDecodeModel(options.modelDir)
-    const contextLength = resolveContextLength(config, options.contextLength)
+    const contextOf = (known: ModelConfig) => resolveContextLength(known, options.contextLength)
+    const built = await buildDecodeModel(options.modelDir, contextOf)
+    const { model, weightsDirectory, config } = built
+    const contextLength = contextOf(config)
     const size = { slots: options.slots, contextLength }
     const layers = allocateCache(config, size)
     const session = await Session.create({

@@ -13,10 +13,14 @@ export interface ServingModel {
   readonly config: ModelConfig
 }
 
-export async function buildDecodeModel(dir: string): Promise<ServingModel> {
+/** `contextOf` chooses the cache's positions, at most the model's; all of them by default. */
+export async function buildDecodeModel(
+  dir: string,
+  contextOf: (config: ModelConfig) => number = ({ maxPositions }) => maxPositions,
+): Promise<ServingModel> {
   const { config, checkpoint } = await openModel(dir)
   try {
-    const model = encodeModel(buildDecodeGraph(config, checkpoint))
+    const model = encodeModel(buildDecodeGraph(config, checkpoint, contextOf(config)))
     return { model, weightsDirectory: dir, config }
   } finally {
     await checkpoint.close()

@@ -5,7 +5,7 @@ import t from 'tap'
 import { architectureOf, openModel, parseModelConfig } from '../../src/arch/index.ts'
 import { HEAD_BIAS, HEAD_WEIGHT } from '../../src/training/train-graph.ts'
 import type { TrainRows } from '../../src/training/train-model.ts'
-import { referenceLogits, referenceStates, logProbabilities } from '../fixtures/reference-llama.ts'
+import { referenceLogits, referenceStates, logProbabilities } from '../fixtures/reference-decoder.ts'
 import { tinyConfig, writeTinyCheckpoint } from '../fixtures/tiny-checkpoint.ts'
 import { drawRows, tokenRows, train } from '../fixtures/train-tiny.ts'
 
