@@ -7,7 +7,7 @@
  * which is right because runs follow one another.
  */
 
-import type { ModelConfig } from '../arch/index.ts'
+import { uniformPositions, type ModelConfig } from '../arch/index.ts'
 import { buildDecodeModel } from './serving-models.ts'
 import { fail } from '../errors.ts'
 import type { Binding } from '../ort/index.ts'
@@ -66,7 +66,7 @@ function allocateCache(config: ModelConfig, size: CacheSize): LayerCache[] {
 
 function resolveContextLength(config: ModelConfig, asked: number | undefined): number {
   const { maxPositions } = config
-  if (asked === undefined) return Math.min(maxPositions, DEFAULT_CONTEXT_LENGTH)
+  if (asked === undefined) return Math.min(uniformPositions(config), DEFAULT_CONTEXT_LENGTH)
   if (Number.isInteger(asked) && asked >= 1 && asked <= maxPositions) return asked
   return fail('BAD_ARGUMENT', `context length: expected 1 to ${maxPositions}, got ${asked}`)
 }

@@ -5,9 +5,9 @@
  */
 
 import { uniformPositions } from '../arch/index.ts'
-import { buildScoreModel } from './serving-models.ts'
 import { fail } from '../errors.ts'
 import { createTensor, Session } from '../ort/index.ts'
+import { buildScoreModel } from './serving-models.ts'
 
 export interface Scorer {
   /** Scores per row. */

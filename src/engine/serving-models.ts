@@ -29,9 +29,12 @@ export async function buildDecodeModel(
 
 /** The head is `head.safetensors`: `weight` f32 [A, H], `bias` f32 [A]. */
 export async function buildScoreModel(dir: string): Promise<ServingModel & { attributes: number }> {
-  const { config, checkpoint } = await openModel(dir)
   const path = join(dir, 'head.safetensors')
-  const file = await openSafetensors(path)
+  const { config, checkpoint } = await openModel(dir)
+  const file = await openSafetensors(path).catch(async (error: unknown) => {
+    await checkpoint.close()
+    throw error
+  })
   try {
     const shape = file.tensors.get('weight')?.shape ?? []
     const attributes = shape[0] ?? 0
