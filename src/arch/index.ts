@@ -1,11 +1,13 @@
 /** The architectures from outside: configurations, and checkpoints opened and checked. */
 import { openCheckpoint, type Checkpoint } from '../weights/checkpoint.ts'
 import { architectureOf } from './architectures.ts'
-import { readModelConfig, type ModelConfig } from './model-config.ts'
+import type { ModelConfig } from './model-config.ts'
+import { readModelConfig } from './read-model-config.ts'
 import { checkWeights } from './weights.ts'
 
 export { architectureOf } from './architectures.ts'
-export { parseModelConfig, readModelConfig, type ModelConfig } from './model-config.ts'
+export { uniformPositions, type ModelConfig } from './model-config.ts'
+export { parseModelConfig, readModelConfig } from './read-model-config.ts'
 
 /** Opens a checkpoint and checks every tensor against its architecture. Close it after use. */
 export async function openModel(

@@ -1,12 +1,13 @@
-/** `config.json` of a Hugging Face checkpoint as a checked, frozen `ModelConfig`. */
-import { readFile } from 'node:fs/promises'
-import { join } from 'node:path'
-import { z } from 'zod'
-import { fail } from '../errors.ts'
+/** What the blocks know of a model: the checked content of its `config.json`, whatever the family calls it. */
 
-/** `default`: θ^(−2i/D). `llama3`: the frequency-dependent stretch of Llama 3.1. */
+/**
+ * How the angular frequencies θ^(−2i/dim) are changed. `linear`: divided. `llama3`: the stretch of
+ * Llama 3.1. `yarn`: Peng et al. 2023. `longrope`: a divisor for every pair of channels, one list up
+ * to the original context and one beyond it (Ding et al. 2024). `attentionFactor` multiplies cos and sin.
+ */
 export type RopeScaling =
   | { readonly kind: 'default' }
+  | { readonly kind: 'linear'; readonly factor: number }
   | {
       readonly kind: 'llama3'
       readonly factor: number
@@ -14,6 +15,37 @@ export type RopeScaling =
       readonly highFreqFactor: number
       readonly originalMaxPositions: number
     }
+  | {
+      readonly kind: 'yarn'
+      readonly factor: number
+      readonly betaFast: number
+      readonly betaSlow: number
+      readonly truncate: boolean
+      readonly originalMaxPositions: number
+      readonly attentionFactor: number
+    }
+  | {
+      readonly kind: 'longrope'
+      readonly shortFactors: readonly number[]
+      readonly longFactors: readonly number[]
+      readonly originalMaxPositions: number
+      readonly attentionFactor: number
+    }
+
+/** Rotary positions of the first `dim` channels of a head. */
+export interface Rope {
+  readonly theta: number
+  readonly dim: number
+  readonly scaling: RopeScaling
+}
+
+/** `rope` null: the layer knows no positions. `window` W: a token sees itself and W − 1 before it. */
+export interface LayerAttention {
+  readonly rope: Rope | null
+  readonly window: number | null
+}
+
+export type Activation = 'silu' | 'gelu_tanh'
 
 export interface ModelConfig {
   readonly architecture: string
@@ -26,117 +58,31 @@ export interface ModelConfig {
   readonly headDim: number
   readonly maxPositions: number
   readonly normEps: number
-  readonly ropeTheta: number
-  readonly ropeScaling: RopeScaling
+  /** Added to the weights of every norm: 1 where the checkpoint stores w − 1. */
+  readonly normOffset: number
   readonly tiedEmbeddings: boolean
-  readonly attentionBias: boolean
+  /** Multiplies the embeddings. */
+  readonly embeddingScale: number
+  readonly qkvBias: boolean
+  readonly outputBias: boolean
   readonly mlpBias: boolean
+  readonly activation: Activation
+  /** Multiplies q·k. */
+  readonly attentionScale: number
+  /** c·tanh(x/c) over the scores of attention, and over the logits. */
+  readonly attentionSoftcap: number | null
+  readonly logitSoftcap: number | null
+  /** One entry a layer. Layers with the same positions share the `Rope` object. */
+  readonly attention: readonly LayerAttention[]
 }
 
-const size = (max: number) => z.number().int().min(1).max(max)
-
-const rope = z.object({
-  rope_theta: z.number().positive().optional(),
-  rope_type: z.string().optional(),
-  type: z.string().optional(),
-  factor: z.number().positive().optional(),
-  low_freq_factor: z.number().positive().optional(),
-  high_freq_factor: z.number().positive().optional(),
-  original_max_position_embeddings: size(1 << 24).optional(),
-})
-
-const hfConfig = z.object({
-  architectures: z.array(z.string()).min(1),
-  vocab_size: size(1 << 22),
-  hidden_size: size(1 << 16),
-  intermediate_size: size(1 << 18),
-  num_hidden_layers: size(512),
-  num_attention_heads: size(1024),
-  num_key_value_heads: size(1024).optional(),
-  head_dim: size(1024).nullish(),
-  max_position_embeddings: size(1 << 24),
-  rms_norm_eps: z.number().positive().default(1e-6),
-  rope_theta: z.number().positive().optional(),
-  rope_scaling: rope.nullish(),
-  rope_parameters: rope.nullish(),
-  tie_word_embeddings: z.boolean().default(false),
-  attention_bias: z.boolean().default(false),
-  mlp_bias: z.boolean().default(false),
-  hidden_act: z.string().default('silu'),
-})
-
-function parseScaling(raw: z.infer<typeof rope>, where: string): RopeScaling {
-  const kind = raw.rope_type ?? raw.type ?? 'default'
-  if (kind === 'default') return { kind }
-  if (kind !== 'llama3')
-    fail('ARCHITECTURE_UNSUPPORTED', `${where}: rope type "${kind}"; supported: default, llama3`)
-  const need = (name: keyof typeof raw): number => {
-    const value = raw[name]
-    return typeof value === 'number'
-      ? value
-      : fail('BAD_CHECKPOINT', `${where}: rope type llama3 needs "${name}"`)
-  }
-  return {
-    kind,
-    factor: need('factor'),
-    lowFreqFactor: need('low_freq_factor'),
-    highFreqFactor: need('high_freq_factor'),
-    originalMaxPositions: need('original_max_position_embeddings'),
-  }
-}
-
-/** Throws BAD_CHECKPOINT with the field at fault. `where` names the file in messages. */
-export function parseModelConfig(raw: unknown, where: string): ModelConfig {
-  const parsed = hfConfig.safeParse(raw)
-  if (!parsed.success) {
-    const issue = parsed.error.issues[0]!
-    fail('BAD_CHECKPOINT', `${where}: ${issue.path.join('.') || 'config'}: ${issue.message}`)
-  }
-  const c = parsed.data
-  const check = (ok: boolean, message: string) =>
-    ok || fail('BAD_CHECKPOINT', `${where}: ${message}`)
-  const kvHeads = c.num_key_value_heads ?? c.num_attention_heads
-  const headDim = c.head_dim ?? c.hidden_size / c.num_attention_heads
-  check(c.hidden_act === 'silu', `hidden_act: expected "silu", got "${c.hidden_act}"`)
-  check(
-    c.num_attention_heads % kvHeads === 0,
-    `num_attention_heads ${c.num_attention_heads} is no multiple of num_key_value_heads ${kvHeads}`,
+/**
+ * The longest context whose rotary tables are those of short texts: where LongRoPE would change over
+ * to its other factors, or all positions of the model.
+ */
+export function uniformPositions(config: ModelConfig): number {
+  const limits = config.attention.map(({ rope }) =>
+    rope?.scaling.kind === 'longrope' ? rope.scaling.originalMaxPositions : config.maxPositions,
   )
-  check(
-    headDim % 8 === 0,
-    `head size ${headDim}: attention needs a multiple of 8 (hidden_size / num_attention_heads)`,
-  )
-  const ropeFields = c.rope_parameters ?? c.rope_scaling ?? {}
-  return Object.freeze({
-    architecture: c.architectures[0]!,
-    vocabSize: c.vocab_size,
-    hiddenSize: c.hidden_size,
-    intermediateSize: c.intermediate_size,
-    layers: c.num_hidden_layers,
-    heads: c.num_attention_heads,
-    kvHeads,
-    headDim,
-    maxPositions: c.max_position_embeddings,
-    normEps: c.rms_norm_eps,
-    ropeTheta: ropeFields.rope_theta ?? c.rope_theta ?? 10_000,
-    ropeScaling: parseScaling(ropeFields, where),
-    tiedEmbeddings: c.tie_word_embeddings,
-    attentionBias: c.attention_bias,
-    mlpBias: c.mlp_bias,
-  })
-}
-
-/** Reads `config.json` of a checkpoint folder. */
-export async function readModelConfig(dir: string): Promise<ModelConfig> {
-  const path = join(dir, 'config.json')
-  const text = await readFile(path, 'utf8').catch((cause: unknown) =>
-    fail('BAD_CHECKPOINT', `${path}: cannot be read`, { cause }),
-  )
-  let raw: unknown
-  try {
-    raw = JSON.parse(text)
-  } catch (cause) {
-    fail('BAD_CHECKPOINT', `${path}: not JSON`, { cause })
-  }
-  return parseModelConfig(raw, path)
+  return Math.min(config.maxPositions, ...limits)
 }

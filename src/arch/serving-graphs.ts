@@ -4,34 +4,40 @@ import { createBuilder } from '../ops/builder.ts'
 import type { Checkpoint } from '../weights/checkpoint.ts'
 import { architectureOf } from './architectures.ts'
 import { cachedAttention, promptAttention } from './blocks/attention-cores.ts'
-import type { ModelConfig } from './model-config.ts'
+import { uniformPositions, type ModelConfig } from './model-config.ts'
 import { fileWeights } from './weights.ts'
 
 /**
  * Inputs `input_ids` int64 [B,S], `seqlens_k` int32 [B] (row's total length − 1),
  * `total_sequence_length` int32 [1], `logit_positions` int64 [P], the cache; outputs
- * `logits` f32 [B,P,V] and the cache, which may be bound to the same memory.
+ * `logits` f32 [B,P,V] and the cache, which may be bound to the same memory. `positions` is the
+ * cache's capacity: the rotary tables reach so far.
  */
-export function buildDecodeGraph(config: ModelConfig, checkpoint: Checkpoint): Graph {
+export function buildDecodeGraph(
+  config: ModelConfig,
+  checkpoint: Checkpoint,
+  positions: number,
+): Graph {
   const b = createBuilder('decode')
   const architecture = architectureOf(config)
   const ids = b.input('input_ids', 'int64', ['batch', 'sequence'])
-  const positions = b.input('logit_positions', 'int64', ['positions'])
+  const wanted = b.input('logit_positions', 'int64', ['positions'])
   const ctx = {
     b,
     config,
     weight: fileWeights(b, checkpoint),
-    attention: cachedAttention(b, config, ids),
+    attention: cachedAttention(b, config, { ids, positions }),
   }
   const hidden = architecture.hidden(ctx, ids)
-  const selected = b.op('Gather', [hidden, positions], { axis: 1 })
+  const selected = b.op('Gather', [hidden, wanted], { axis: 1 })
   b.output('logits', architecture.logits(ctx, architecture.finalNorm(ctx, selected)))
   return b.build()
 }
 
 /**
  * Inputs `input_ids` int64 [B,S] right-padded, `lengths` int32 [B]; output `scores` f32 [B,A]:
- * one linear layer with bias on the last real token's normed hidden state.
+ * one linear layer with bias on the last real token's normed hidden state. Rows hold at most
+ * `uniformPositions(config)` tokens.
  */
 export function buildScoreGraph(
   config: ModelConfig,
@@ -42,7 +48,8 @@ export function buildScoreGraph(
   const architecture = architectureOf(config)
   const ids = b.input('input_ids', 'int64', ['batch', 'sequence'])
   const lengths = b.input('lengths', 'int32', ['batch'])
-  const attention = promptAttention(b, config, { ids, lengths })
+  const positions = uniformPositions(config)
+  const attention = promptAttention(b, config, { ids, lengths, positions })
   const ctx = { b, config, weight: fileWeights(b, checkpoint), attention }
   const hidden = architecture.hidden(ctx, ids)
   // Row r's last token is entry r·S + length − 1 of the flattened rows.

@@ -117,6 +117,20 @@ const vjpRmsNorm: VjpRule<'RmsNorm'> = ({ b, x, y, dy, needs }) => {
   return [needs[0] ? dx() : null, needs[1] ? sumTo(b, mul(b, dy, normalised), x[1]!) : null]
 }
 
+/**
+ * y = ½x(1 + t), t = tanh(u), u = √(2/π)(x + 0.044715x³):
+ * dx = dy·½(1 + t + x(1 − t²)·√(2/π)(1 + 3·0.044715x²))
+ */
+const vjpGeluTanh: VjpRule<'GeluTanh'> = ({ b, x: [x], dy }) => {
+  const add = (p: Value, q: Value) => b.op('Add', [p, q], {})
+  const root = b.scalar(Math.sqrt(2 / Math.PI))
+  const cubic = mul(b, mul(b, x!, x!), b.scalar(0.044715))
+  const t = b.op('Tanh', [mul(b, mul(b, x!, add(cubic, b.scalar(1))), root)], {})
+  const du = mul(b, add(mul(b, cubic, b.scalar(3)), b.scalar(1)), root)
+  const steep = mul(b, mul(b, x!, sub(b, b.scalar(1), mul(b, t, t))), du)
+  return [mul(b, dy, mul(b, add(add(t, b.scalar(1)), steep), b.scalar(0.5)))]
+}
+
 const vjpReduceMax: VjpRule<'ReduceMax'> = ({ b, x, y, dy, attrs }) => {
   const [peak, gradient] = [y[0]!, dy].map((v) => unreduce(b, v, x[0]!, attrs.axes, attrs.keepdims))
   const isPeak = b.op('GreaterOrEqual', [x[0]!, peak!], {})
@@ -170,6 +184,7 @@ export const vjpRules: { readonly [K in OpType]: VjpRule<K> | 'none' } = {
     const slope = b.op('Add', [s, mul(b, y[0]!, sub(b, b.scalar(1), s))], {})
     return [mul(b, dy, slope)]
   },
+  GeluTanh: vjpGeluTanh,
   Where: ({ b, x, dy, needs }) => [
     null,
     needs[1] ? sumTo(b, b.op('Where', [x[0]!, dy, b.scalar(0)], {}), x[1]!) : null,
@@ -235,7 +250,11 @@ export const vjpRules: { readonly [K in OpType]: VjpRule<K> | 'none' } = {
   UnpickColumns: ({ b, x, dy }) => [b.op('PickColumns', [dy, x[1]!], {}), null, null],
   RmsNorm: vjpRmsNorm,
   // A rotation's adjoint is the rotation by the opposite angle.
-  Rotary: ({ b, x, dy }) => [b.op('Rotary', [dy, x[1]!, b.op('Neg', [x[2]!], {})], {}), null, null],
+  Rotary: ({ b, x, dy, attrs }) => [
+    b.op('Rotary', [dy, x[1]!, b.op('Neg', [x[2]!], {})], attrs),
+    null,
+    null,
+  ],
   RotaryAt: 'none',
   CrossEntropy: ({ b, x, y, dy }) => [
     b.op('CrossEntropyGrad', [y[1]!, x[1]!, x[2]!, dy], {}),

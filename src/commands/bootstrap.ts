@@ -8,7 +8,7 @@ import { appendFile, mkdir, readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { AttributeSet } from '../../schemas/attributes.ts'
 import type { ConversationRecord, Message } from '../../schemas/records.ts'
-import { readModelConfig } from '../arch/index.ts'
+import { readModelConfig, uniformPositions } from '../arch/index.ts'
 import { labelRecords } from '../apm/label-records.ts'
 import { openDataset, writeDataset, type Dataset } from '../datasets/dataset-store.ts'
 import { createEngine, createScorer } from '../engine/index.ts'
@@ -165,7 +165,7 @@ async function fitting(
   text: OpenedModel,
   values: Values,
 ): Promise<ConversationRecord[]> {
-  const limit = values['max-tokens'] || (await readModelConfig(text.dir)).maxPositions
+  const limit = values['max-tokens'] || uniformPositions(await readModelConfig(text.dir))
   const kept = samples.filter(
     ({ messages }) => text.template.trainingRow(messages).tokens.length - 1 <= limit,
   )

@@ -6,7 +6,7 @@
 import { copyFile, mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { AttributeSet } from '../../schemas/attributes.ts'
-import { parseModelConfig, type ModelConfig } from '../arch/model-config.ts'
+import { parseModelConfig, type ModelConfig } from '../arch/index.ts'
 import { addTokens } from '../text/add-tokens.ts'
 import { parseJsonObject } from '../text/json-file.ts'
 import type { TokenParts } from '../training/grow-vocabulary.ts'

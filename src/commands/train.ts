@@ -1,7 +1,6 @@
 /** `steerlm train pretrain|apm|sft`: the steps of SteerLM that train. */
 import { readFile, rm } from 'node:fs/promises'
-import { openModel } from '../arch/index.ts'
-import { parseModelConfig, type ModelConfig } from '../arch/model-config.ts'
+import { openModel, parseModelConfig, uniformPositions, type ModelConfig } from '../arch/index.ts'
 import { openDataset, type Dataset } from '../datasets/dataset-store.ts'
 import { fail } from '../errors.ts'
 import { attributeSet } from '../labels/attribute-sets.ts'
@@ -268,7 +267,7 @@ export async function run(argv: string[]): Promise<number> {
   const base = await withLabelTokens(opened, kind, values, textDir)
   try {
     const prepared = await prepare(kind, values, base, dataset)
-    const hyper = hyperParameters(values, base.config.maxPositions)
+    const hyper = hyperParameters(values, uniformPositions(base.config))
     const init = values['init-adapter'] ? await readAdapter(values['init-adapter']) : undefined
     const rank = init?.rank ?? values.lora
     const trained = await runTraining({

@@ -7,7 +7,7 @@
  * which is right because runs follow one another.
  */
 
-import type { ModelConfig } from '../arch/index.ts'
+import { uniformPositions, type ModelConfig } from '../arch/index.ts'
 import { buildDecodeModel } from './serving-models.ts'
 import { fail } from '../errors.ts'
 import type { Binding } from '../ort/index.ts'
@@ -66,7 +66,7 @@ function allocateCache(config: ModelConfig, size: CacheSize): LayerCache[] {
 
 function resolveContextLength(config: ModelConfig, asked: number | undefined): number {
   const { maxPositions } = config
-  if (asked === undefined) return Math.min(maxPositions, DEFAULT_CONTEXT_LENGTH)
+  if (asked === undefined) return Math.min(uniformPositions(config), DEFAULT_CONTEXT_LENGTH)
   if (Number.isInteger(asked) && asked >= 1 && asked <= maxPositions) return asked
   return fail('BAD_ARGUMENT', `context length: expected 1 to ${maxPositions}, got ${asked}`)
 }
@@ -107,8 +107,10 @@ export class OrtModelStep implements ModelStep {
 
   /** Loads the checkpoint. Fails with the catalogue's checkpoint and runtime errors. */
   static async create(options: OrtModelStepOptions): Promise<OrtModelStep> {
-    const { model, weightsDirectory, config } = await buildDecodeModel(options.modelDir)
-    const contextLength = resolveContextLength(config, options.contextLength)
+    const contextOf = (known: ModelConfig) => resolveContextLength(known, options.contextLength)
+    const built = await buildDecodeModel(options.modelDir, contextOf)
+    const { model, weightsDirectory, config } = built
+    const contextLength = contextOf(config)
     const size = { slots: options.slots, contextLength }
     const layers = allocateCache(config, size)
     const session = await Session.create({

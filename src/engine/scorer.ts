@@ -4,9 +4,10 @@
  * order of the call.
  */
 
-import { buildScoreModel } from './serving-models.ts'
+import { uniformPositions } from '../arch/index.ts'
 import { fail } from '../errors.ts'
 import { createTensor, Session } from '../ort/index.ts'
+import { buildScoreModel } from './serving-models.ts'
 
 export interface Scorer {
   /** Scores per row. */
@@ -52,7 +53,7 @@ export async function createScorer(options: ScorerOptions): Promise<Scorer> {
     intraOpThreads: options.threads,
     memoryPattern: false,
   })
-  const limits = { vocabSize: config.vocabSize, maxLength: config.maxPositions }
+  const limits = { vocabSize: config.vocabSize, maxLength: uniformPositions(config) }
   let tail: Promise<unknown> = Promise.resolve()
   let disposed = false
 

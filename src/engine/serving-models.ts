@@ -13,10 +13,14 @@ export interface ServingModel {
   readonly config: ModelConfig
 }
 
-export async function buildDecodeModel(dir: string): Promise<ServingModel> {
+/** `contextOf` chooses the cache's positions, at most the model's; all of them by default. */
+export async function buildDecodeModel(
+  dir: string,
+  contextOf: (config: ModelConfig) => number = ({ maxPositions }) => maxPositions,
+): Promise<ServingModel> {
   const { config, checkpoint } = await openModel(dir)
   try {
-    const model = encodeModel(buildDecodeGraph(config, checkpoint))
+    const model = encodeModel(buildDecodeGraph(config, checkpoint, contextOf(config)))
     return { model, weightsDirectory: dir, config }
   } finally {
     await checkpoint.close()
@@ -25,9 +29,12 @@ export async function buildDecodeModel(dir: string): Promise<ServingModel> {
 
 /** The head is `head.safetensors`: `weight` f32 [A, H], `bias` f32 [A]. */
 export async function buildScoreModel(dir: string): Promise<ServingModel & { attributes: number }> {
-  const { config, checkpoint } = await openModel(dir)
   const path = join(dir, 'head.safetensors')
-  const file = await openSafetensors(path)
+  const { config, checkpoint } = await openModel(dir)
+  const file = await openSafetensors(path).catch(async (error: unknown) => {
+    await checkpoint.close()
+    throw error
+  })
   try {
     const shape = file.tensors.get('weight')?.shape ?? []
     const attributes = shape[0] ?? 0

@@ -134,21 +134,45 @@ const emitSilu: EmitRule<'Silu'> = ({ e, node, i, o }) => {
   e.nodeTo(o, 'Div', [i[0]!, e.node('Add', [power, e.float(1, type)])])
 }
 
+/** ½x + ½x·tanh(√(2/π)x(1 + 0.044715x²)) */
+const emitGeluTanh: EmitRule<'GeluTanh'> = ({ e, node, i, o }) => {
+  const { type } = input(node, 0)
+  const x = i[0]!
+  if (type === 'float32') {
+    e.nodeTo(o, 'FastGelu', i, {}, MS)
+    return
+  }
+  const square = e.node('Mul', [x, x])
+  const bend = e.node('Add', [e.node('Mul', [square, e.float(0.044715, type)]), e.float(1, type)])
+  const inner = e.node('Mul', [e.node('Mul', [x, bend]), e.float(Math.sqrt(2 / Math.PI), type)])
+  const half = e.node('Mul', [x, e.float(0.5, type)])
+  e.nodeTo(o, 'Add', [half, e.node('Mul', [half, e.node('Tanh', [inner])])])
+}
+
+/** Attributes of the fused kernel where only a part of each head turns. */
+const partialRotary = (heads: number, dim: number | undefined): OnnxNode['attrs'] =>
+  dim === undefined ? {} : { num_heads: { int: heads }, rotary_embedding_dim: { int: dim } }
+
 /** The fused kernel has no float64 form, so the gradient checks use the equation itself. */
-const emitRotary: EmitRule<'Rotary'> = ({ e, node, i, o }) => {
+const emitRotary: EmitRule<'Rotary'> = ({ e, node, i, o, attrs }) => {
   const [x, cos, sin] = i as [string, string, string]
-  if (input(node, 0).type === 'float32') {
-    e.nodeTo(o, 'RotaryEmbedding', [x, e.int64([0]), cos, sin], {}, MS)
+  const { type, shape } = input(node, 0)
+  if (type === 'float32') {
+    const kernel = partialRotary(Number(shape[1]), attrs.dim)
+    e.nodeTo(o, 'RotaryEmbedding', [x, e.int64([0]), cos, sin], kernel, MS)
     return
   }
   const length = e.node('Gather', [e.node('Shape', [x]), e.int64([2])])
   const rows = (cache: string) => e.node('Slice', [cache, e.int64([0]), length, e.int64([0])])
-  const [first, second] = [e.fresh(), e.fresh()]
-  e.nodeTo([first, second], 'Split', [x], { axis: { int: -1 }, num_outputs: { int: 2 } })
+  const [first, second, rest] = [e.fresh(), e.fresh(), e.fresh()]
+  const [size, dim] = [Number(shape[3]), attrs.dim ?? Number(shape[3])]
+  const parts = dim < size ? [dim / 2, dim / 2, size - dim] : [dim / 2, dim / 2]
+  const names = [first, second, rest].slice(0, parts.length)
+  e.nodeTo(names, 'Split', [x, e.int64(parts)], { axis: { int: -1 } })
   const [c, s] = [rows(cos), rows(sin)]
   const low = e.node('Sub', [e.node('Mul', [first, c]), e.node('Mul', [second, s])])
   const high = e.node('Add', [e.node('Mul', [second, c]), e.node('Mul', [first, s])])
-  e.nodeTo(o, 'Concat', [low, high], { axis: { int: -1 } })
+  e.nodeTo(o, 'Concat', [low, high, ...names.slice(2)], { axis: { int: -1 } })
 }
 
 const emitScatterAddRows: EmitRule<'ScatterAddRows'> = ({ e, node, i, o }) => {
@@ -194,6 +218,7 @@ const emitGroupQueryAttention: EmitRule<'GroupQueryAttention'> = ({ e, i, o, att
       scale: { float: attrs.scale },
       do_rotary: { int: Number(attrs.rotary) },
       local_window_size: { int: attrs.window ?? -1 },
+      softcap: { float: attrs.softcap ?? 0 },
     },
     MS,
   )
@@ -214,6 +239,7 @@ export const emitRules: { readonly [K in OpType]: EmitRule<K> } = {
   Sigmoid: plain('Sigmoid'),
   Tanh: plain('Tanh'),
   Silu: emitSilu,
+  GeluTanh: emitGeluTanh,
   Where: plain('Where'),
   GreaterOrEqual: plain('GreaterOrEqual'),
   Cast: ({ e, i, o, attrs }) => e.nodeTo(o, 'Cast', i, { to: { int: elementTypeCodes[attrs.to] } }),
@@ -262,7 +288,13 @@ export const emitRules: { readonly [K in OpType]: EmitRule<K> } = {
   RmsNorm: emitRmsNorm,
   Rotary: emitRotary,
   RotaryAt: ({ e, i, o, attrs }) =>
-    e.nodeTo(o, 'RotaryEmbedding', i, { num_heads: { int: attrs.numHeads } }, MS),
+    e.nodeTo(
+      o,
+      'RotaryEmbedding',
+      i,
+      { num_heads: { int: attrs.numHeads }, ...partialRotary(attrs.numHeads, attrs.dim) },
+      MS,
+    ),
   CrossEntropy: emitCrossEntropy,
   CrossEntropyGrad: emitCrossEntropyGrad,
   GroupQueryAttention: emitGroupQueryAttention,

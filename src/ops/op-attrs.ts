@@ -23,6 +23,8 @@ export interface OpAttrs {
   Tanh: NoAttrs
   /** x · sigmoid(x) */
   Silu: NoAttrs
+  /** ½x(1 + tanh(√(2/π)(x + 0.044715x³))). (Hendrycks & Gimpel 2016) */
+  GeluTanh: NoAttrs
   Where: NoAttrs
   GreaterOrEqual: NoAttrs
   Cast: { to: ElementType }
@@ -62,10 +64,13 @@ export interface OpAttrs {
   // Blocks of a transformer.
   /** x / sqrt(mean(x²) + ε) · w over the last axis; second output 1/sqrt(…). (Zhang & Sennrich 2019) */
   RmsNorm: { epsilon: number }
-  /** Rotary embedding of x [B, N, S, D] at positions 0 … S−1; cos, sin [P, D/2]. (Su et al. 2021) */
-  Rotary: NoAttrs
+  /**
+   * Rotary embedding of x [B, N, S, D] at positions 0 … S−1; cos, sin [P, dim/2]. Channels from `dim`
+   * on stay; without it all turn. (Su et al. 2021)
+   */
+  Rotary: { dim?: number }
   /** The same for x [B, S, N·D] at int64 positions [B, S]. */
-  RotaryAt: { numHeads: number }
+  RotaryAt: { numHeads: number; dim?: number }
   /** Σ_t w_t · −log softmax(logits)[t, target_t]; outputs loss [] and log-probabilities [T, V]. */
   CrossEntropy: NoAttrs
   /** (logp [T, V], targets [T], weights [T], dloss []) → d logits. */
@@ -76,7 +81,10 @@ export interface OpAttrs {
     kvHeads: number
     scale: number
     rotary: boolean
+    /** A token sees itself and the `window` − 1 before it. */
     window?: number
+    /** Scores become c·tanh(score/c). */
+    softcap?: number
   }
 }
 

@@ -103,6 +103,7 @@ export const shapeRules: { readonly [K in OpType]: ShapeRule<K> } = {
   Sigmoid: unary,
   Tanh: unary,
   Silu: unary,
+  GeluTanh: unary,
   Where: (inputs) => binary([inputs[1]!, inputs[2]!], {}),
   GreaterOrEqual: (inputs) => [{ ...binary(inputs, {})[0]!, type: 'bool' }],
   Cast: (inputs, { to }) => [{ type: to, shape: arg(inputs, 0).shape }],

@@ -17,7 +17,7 @@ function normal(random: Random, size: number, deviation: number): Float32Array {
 
 /**
  * Normal weights of deviation 0.02, those that write into the residual stream divided by √(2L)
- * (Radford et al. 2019); norms 1, biases 0.
+ * (Radford et al. 2019); norms as if absent, biases 0.
  */
 export function randomParams(
   architecture: Architecture,
@@ -28,7 +28,10 @@ export function randomParams(
   for (const [name, shape] of architecture.weights(config)) {
     const size = count(shape)
     if (shape.length === 1) {
-      params.set(name, new Float32Array(size).fill(name.endsWith('.bias') ? 0 : 1))
+      params.set(
+        name,
+        new Float32Array(size).fill(name.endsWith('.bias') ? 0 : 1 - config.normOffset),
+      )
       continue
     }
     const intoResidual = /\.(o_proj|down_proj)\.weight$/.test(name)

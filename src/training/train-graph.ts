@@ -101,7 +101,7 @@ function buildForward(b: Builder, options: TrainGraphOptions): Forward {
     config,
     weight: (name) => params.get(name) ?? frozen(name),
     lora: adapter,
-    attention: explicitAttention(b, config, ids, options.maxTokens),
+    attention: explicitAttention(b, config, { ids, positions: options.maxTokens }),
   }
   const hidden = architecture.hidden(ctx, ids)
   const loss =

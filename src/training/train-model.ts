@@ -4,7 +4,7 @@
  */
 import { architectureOf } from '../arch/architectures.ts'
 import type { Architecture } from '../arch/architecture.ts'
-import type { ModelConfig } from '../arch/model-config.ts'
+import { uniformPositions, type ModelConfig } from '../arch/model-config.ts'
 import { fileWeights } from '../arch/weights.ts'
 import { fail } from '../errors.ts'
 import { createRandom } from '../util/random.ts'
@@ -187,6 +187,13 @@ function checkTokens(rows: readonly { readonly tokens: readonly number[] }[], vo
   })
 }
 
+/** Beyond it LongRoPE has other positions in training than in scoring. */
+function checkScorable(config: ModelConfig, maxTokens: number): void {
+  const limit = uniformPositions(config)
+  if (limit < config.maxPositions && maxTokens > limit)
+    fail('BAD_ARGUMENT', `--max-tokens ${maxTokens}: attribute models of this base score ${limit}`)
+}
+
 interface Task {
   readonly objective: Objective
   training(): StepSource
@@ -229,6 +236,7 @@ function describeTask({ base, rows, hyper }: TrainModelOptions): Task {
   const parts = [rows.train, rows.validation]
   for (const part of parts) checkTokens(part, base.config.vocabSize)
   if (rows.kind === 'regression') {
+    checkScorable(base.config, hyper.maxTokens)
     for (const part of parts) checkLength(part, 0, hyper.maxTokens)
     const objective = { kind: 'regression', attributes: rows.attributes } as const
     return makeTask(objective, scoredRows, rows, hyper)

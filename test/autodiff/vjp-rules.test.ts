@@ -91,6 +91,7 @@ const cases: Case[] = [
   unary('Sigmoid'),
   unary('Tanh'),
   unary('Silu'),
+  unary('GeluTanh', -3, 3),
   unary('Softmax'),
   unary('LogSoftmax'),
   {
@@ -224,6 +225,25 @@ const cases: Case[] = [
       const cos = b.constant('cos', [5, 2], angles.map(Math.cos))
       const sin = b.constant('sin', [5, 2], angles.map(Math.sin))
       return b.op('Rotary', [x!, cos, sin], {})
+    },
+  },
+  {
+    op: 'Rotary',
+    name: 'Rotary of a part, with stretched tables',
+    inputs: { x: [2, 2, 3, 6] },
+    f: (b, { x }) => {
+      const angles = Array.from({ length: 10 }, (_, i) => i / 3)
+      const cos = b.constant(
+        'cos',
+        [5, 2],
+        angles.map((angle) => 1.5 * Math.cos(angle)),
+      )
+      const sin = b.constant(
+        'sin',
+        [5, 2],
+        angles.map((angle) => 1.5 * Math.sin(angle)),
+      )
+      return b.op('Rotary', [x!, cos, sin], { dim: 4 })
     },
   },
   {

@@ -1,27 +1,22 @@
 /** The engine on real weights: needs the checkpoints beside the checkout, skips without them. */
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import t, { type Test } from 'tap'
 import { createEngine, type EngineEvent, type EngineRequest } from '../../src/engine/index.ts'
 import { OrtModelStep } from '../../src/engine/ort-model-step.ts'
 import { createRandom } from '../../src/engine/random.ts'
+import {
+  expectedOf,
+  folderOf,
+  referenceFolders,
+  shared,
+  skip,
+  type Expected,
+} from '../fixtures/reference-folders.ts'
 import { collect } from './reference-generation.ts'
 
-const shared = (path: string): string =>
-  fileURLToPath(new URL(`../../../shared/${path}`, import.meta.url))
-const llama = shared('fixtures/hf/llama-tied')
-const stories = shared('data/stories260K/hf')
-const skipLlama = existsSync(llama) ? false : 'the llama-tied checkpoint is not here'
+const stories = join(shared, 'data/stories260K/hf')
 const skipStories = existsSync(stories) ? false : 'the stories260K checkpoint is not here'
-
-interface LlamaExpected {
-  tokens: number[]
-  logits_at: Record<string, number[]>
-  argmax: number[]
-  logprob_next: number[]
-  greedy: { prompt: number[]; next_24: number[] }
-}
 
 const readJson = <T>(dir: string): T =>
   JSON.parse(readFileSync(join(dir, 'expected.json'), 'utf8')) as T
@@ -39,7 +34,7 @@ const tokensOf = (events: EngineEvent[]): number[] =>
 /** The reference is transformers in f32; sums in another order differ by about 1e-5 here. */
 const TOLERANCE = 1e-3
 
-function checkLogits(t: Test, row: Float32Array, position: number, expected: LlamaExpected): void {
+function checkLogits(t: Test, row: Float32Array, position: number, expected: Expected): void {
   const want = expected.logits_at[position]
   want?.forEach((logit, i) => {
     if (Math.abs(row[i]! - logit) > TOLERANCE) t.fail(`${position}:${i}: ${row[i]} ≠ ${logit}`)
@@ -47,62 +42,68 @@ function checkLogits(t: Test, row: Float32Array, position: number, expected: Lla
   t.equal(row.indexOf(Math.max(...row)), expected.argmax[position], `argmax at ${position}`)
 }
 
-t.test('llama-tied: logits equal the reference', { skip: skipLlama }, async (t) => {
-  const expected = readJson<LlamaExpected>(llama)
-  const step = await OrtModelStep.create({ modelDir: llama, slots: 3, contextLength: 64 })
-  t.teardown(() => step.dispose())
-  const { tokens } = expected
-  const all = tokens.map((_, i) => i)
-  const width = step.vocabSize
-  const row = (logits: Float32Array, i: number): Float32Array =>
-    logits.subarray(i * width, (i + 1) * width)
+for (const name of referenceFolders) {
+  t.test(`${name}: logits equal the reference`, { skip }, async (t) => {
+    const expected = expectedOf(name)
+    const step = await OrtModelStep.create({
+      modelDir: folderOf(name),
+      slots: 3,
+      contextLength: 64,
+    })
+    t.teardown(() => step.dispose())
+    const { tokens } = expected
+    const all = tokens.map((_, i) => i)
+    const width = step.vocabSize
+    const row = (logits: Float32Array, i: number): Float32Array =>
+      logits.subarray(i * width, (i + 1) * width)
 
-  const whole = await step.prefill({ slot: 1, tokens, start: 0, logitPositions: all })
-  all.forEach((i) => checkLogits(t, row(whole, i), i, expected))
+    const whole = await step.prefill({ slot: 1, tokens, start: 0, logitPositions: all })
+    all.forEach((i) => checkLogits(t, row(whole, i), i, expected))
 
-  for (const [start, end] of [
-    [0, 1],
-    [1, 18],
-    [18, 40],
-  ] as const) {
-    const chunk = tokens.slice(start, end)
-    const logitPositions = chunk.map((_, i) => i)
-    const logits = await step.prefill({ slot: 2, tokens: chunk, start, logitPositions })
-    chunk.forEach((_, i) => checkLogits(t, row(logits, i), start + i, expected))
-  }
+    for (const [start, end] of [
+      [0, 1],
+      [1, 18],
+      [18, 40],
+    ] as const) {
+      const chunk = tokens.slice(start, end)
+      const logitPositions = chunk.map((_, i) => i)
+      const logits = await step.prefill({ slot: 2, tokens: chunk, start, logitPositions })
+      chunk.forEach((_, i) => checkLogits(t, row(logits, i), start + i, expected))
+    }
 
-  // Ragged rows: slot 0 starts from nothing, slots 1 and 2 go back to two different positions.
-  const positions = [0, 17, 39]
-  const rows = { first: 0, tokens: positions.map((p) => tokens[p]!), positions }
-  const ragged = await step.decode(rows)
-  positions.forEach((position, i) => checkLogits(t, row(ragged, i), position, expected))
+    // Ragged rows: slot 0 starts from nothing, slots 1 and 2 go back to two different positions.
+    const positions = [0, 17, 39]
+    const rows = { first: 0, tokens: positions.map((p) => tokens[p]!), positions }
+    const ragged = await step.decode(rows)
+    positions.forEach((position, i) => checkLogits(t, row(ragged, i), position, expected))
 
-  step.copyPrefix(2, 0, 17)
-  const copied = { slot: 0, tokens: tokens.slice(17, 18), start: 17, logitPositions: [0] }
-  checkLogits(t, await step.prefill(copied), 17, expected)
-})
-
-t.test('llama-tied: prompt log-probabilities and greedy', { skip: skipLlama }, async (t) => {
-  const expected = readJson<LlamaExpected>(llama)
-  const engine = await createEngine({ modelDir: llama, slots: 2, chunkTokens: 7 })
-  t.teardown(() => engine.dispose())
-  const { tokens, logprob_next, greedy: continuation } = expected
-  const scored = await collect(engine.generate({ ...greedy(tokens, 0), echo: true, logprobs: 1 }))
-  t.match(scored[1], { type: 'done', reason: 'length', completionTokens: 0 })
-  const logprobs = scored[0]?.type === 'start' ? scored[0].promptLogprobs! : []
-  t.same(
-    logprobs.map((entry) => entry.token),
-    tokens,
-  )
-  t.equal(logprobs[0]!.logprob, null)
-  logprob_next.forEach((want, i) => {
-    const entry = logprobs[i + 1]!
-    t.ok(Math.abs(entry.logprob! - want) < TOLERANCE, `${i}: ${entry.logprob} against ${want}`)
-    t.equal(entry.top[0]!.token, expected.argmax[i])
+    step.copyPrefix(2, 0, 17)
+    const copied = { slot: 0, tokens: tokens.slice(17, 18), start: 17, logitPositions: [0] }
+    checkLogits(t, await step.prefill(copied), 17, expected)
   })
-  const reply = await collect(engine.generate(greedy(continuation.prompt, 24)))
-  t.same(tokensOf(reply), continuation.next_24)
-})
+
+  t.test(`${name}: prompt log-probabilities and greedy`, { skip }, async (t) => {
+    const expected = expectedOf(name)
+    const engine = await createEngine({ modelDir: folderOf(name), slots: 2, chunkTokens: 7 })
+    t.teardown(() => engine.dispose())
+    const { tokens, logprob_next, greedy: continuation } = expected
+    const scored = await collect(engine.generate({ ...greedy(tokens, 0), echo: true, logprobs: 1 }))
+    t.match(scored[1], { type: 'done', reason: 'length', completionTokens: 0 })
+    const logprobs = scored[0]?.type === 'start' ? scored[0].promptLogprobs! : []
+    t.same(
+      logprobs.map((entry) => entry.token),
+      tokens,
+    )
+    t.equal(logprobs[0]!.logprob, null)
+    logprob_next.forEach((want, i) => {
+      const entry = logprobs[i + 1]!
+      t.ok(Math.abs(entry.logprob! - want) < TOLERANCE, `${i}: ${entry.logprob} against ${want}`)
+      t.equal(entry.top[0]!.token, expected.argmax[i])
+    })
+    const reply = await collect(engine.generate(greedy(continuation.prompt, 24)))
+    t.same(tokensOf(reply), continuation.next_24)
+  })
+}
 
 t.test('stories260K: the 256 published greedy tokens', { skip: skipStories }, async (t) => {
   const expected = readJson<{ greedy_from: number[]; greedy_256: number[] }>(stories)

@@ -19,6 +19,12 @@ interface Row {
   readonly queries: number[][][]
 }
 
+interface Variant {
+  readonly rotary: boolean
+  readonly window?: number
+  readonly softcap?: number
+}
+
 const frequencies = Array.from({ length: D / 2 }, (_, i) => 100 ** ((-2 * i) / D))
 
 function rotate(x: readonly number[], position: number): number[] {
@@ -34,27 +40,32 @@ function rotate(x: readonly number[], position: number): number[] {
 const dot = (a: readonly number[], b: readonly number[]) => sum(a.map((value, i) => value * b[i]!))
 
 /** The output of every new token, [tokens][HEADS · D]. The new tokens are the last ones. */
-function attend(row: Row, rotary: boolean): number[][] {
+function attend(row: Row, { rotary, window = Infinity, softcap }: Variant): number[][] {
   const turn = (x: number[], position: number) => (rotary ? rotate(x, position) : x)
   const past = row.keys.length - row.queries.length
   return row.queries.map((heads, t) =>
     heads.flatMap((query, head) => {
       const kv = Math.floor(head / (HEADS / KV_HEADS))
-      const seen = row.keys.slice(0, past + t + 1)
-      const scores = seen.map((key, s) => SCALE * dot(turn(query, past + t), turn(key[kv]!, s)))
+      const first = Math.max(0, past + t + 1 - window)
+      const seen = row.keys.slice(first, past + t + 1)
+      const values = row.values.slice(first)
+      const scores = seen.map((key, s) => {
+        const score = SCALE * dot(turn(query, past + t), turn(key[kv]!, first + s))
+        return softcap === undefined ? score : softcap * Math.tanh(score / softcap)
+      })
       const exps = scores.map((score) => Math.exp(score - Math.max(...scores)))
       return query.map(
         (_, c) =>
           dot(
             exps,
-            row.values.map((v) => v[kv]![c]!),
+            values.map((v) => v[kv]![c]!),
           ) / sum(exps),
       )
     }),
   )
 }
 
-function buildSession(rotary: boolean): Promise<Session> {
+function buildSession({ rotary, window, softcap }: Variant): Promise<Session> {
   const b = createBuilder('attention')
   const q = b.input('q', 'float32', ['B', 'S', HEADS * D])
   const k = b.input('k', 'float32', ['B', 'S', KV_HEADS * D])
@@ -70,7 +81,7 @@ function buildSession(rotary: boolean): Promise<Session> {
   const tables = [Math.cos, Math.sin].map((f, i) =>
     b.constant(`table${i}`, [CAPACITY, D / 2], angles.map(f)),
   )
-  const attrs = { numHeads: HEADS, kvHeads: KV_HEADS, scale: SCALE, rotary }
+  const attrs = { numHeads: HEADS, kvHeads: KV_HEADS, scale: SCALE, rotary, window, softcap }
   const inputs = [q, k, v, ...past, lengths, total, ...(rotary ? tables : [])]
   const [y, key, value] = b.ops('GroupQueryAttention', inputs, attrs)
   b.output('y', y!)
@@ -140,19 +151,26 @@ async function runCase(session: Session, lengths: number[], fresh: number[], rot
   return { rows, y, caches, S }
 }
 
-for (const rotary of [false, true]) {
+const variants: Variant[] = [
+  { rotary: false },
+  { rotary: true },
+  { rotary: true, window: 3 },
+  { rotary: false, window: 2, softcap: 0.5 },
+]
+for (const variant of variants) {
+  const { rotary } = variant
   const cases = [
     { name: 'ragged prompts', lengths: [5, 2, 3], fresh: [5, 2, 3] },
     { name: 'a prompt after a cache', lengths: [7], fresh: [3] },
     { name: 'single tokens of ragged rows', lengths: [8, 1, 4], fresh: [1, 1, 1] },
   ]
   for (const { name, lengths, fresh } of cases) {
-    t.test(`${name}, ${rotary ? 'rotated inside' : 'not rotated'}`, async (t) => {
-      const session = await buildSession(rotary)
+    t.test(`${name}, ${JSON.stringify(variant)}`, async (t) => {
+      const session = await buildSession(variant)
       t.teardown(() => session.dispose())
       const { rows, y, caches, S } = await runCase(session, lengths, fresh, rotary)
       rows.forEach((row, r) => {
-        const wanted = attend(row, rotary)
+        const wanted = attend(row, variant)
         const from = r * S * HEADS * D
         const found = y.data.subarray(from, from + fresh[r]! * HEADS * D)
         const difference = largestDifference(found, wanted.flat())

@@ -87,6 +87,7 @@ const unary: [OpType, (x: number) => number, number?][] = [
   ['Sigmoid', sigmoid],
   ['Tanh', Math.tanh],
   ['Silu', (x) => x * sigmoid(x), -8],
+  ['GeluTanh', (x) => (x / 2) * (1 + Math.tanh(Math.sqrt(2 / Math.PI) * (x + 0.044715 * x ** 3)))],
 ]
 for (const [op, f, low] of unary) check(op, [[2, 9]], {}, (x) => map(x!, f), low)
 
@@ -229,36 +230,35 @@ const rotated = (
   sin: number,
   c: number,
 ) => (c < half ? value(c) * cos - value(c + half) * sin : value(c) * cos + value(c - half) * sin)
-check(
-  'Rotary',
-  [
-    [2, 2, 3, 8],
-    [5, 4],
-    [5, 4],
-  ],
-  {},
-  (x, cos, sin) =>
-    indexed([2, 2, 3, 8], ([b, n, s, c]) =>
-      rotated(
-        4,
-        (i) => at(x!, [b!, n!, s!, i]),
-        at(cos!, [s!, c! % 4]),
-        at(sin!, [s!, c! % 4]),
-        c!,
-      ),
-    ),
-)
-check(
-  'RotaryAt',
-  [[2, 3, 16], ints([2, 3], 0, 1, 2, 4, 3, 0), [5, 4], [5, 4]],
-  { numHeads: 2 },
-  (x, p, cos, sin) =>
-    indexed([2, 3, 16], ([b, s, e]) => {
-      const [head, c, position] = [Math.floor(e! / 8) * 8, e! % 8, at(p!, [b!, s!])]
-      const [co, si] = [at(cos!, [position, c % 4]), at(sin!, [position, c % 4])]
-      return rotated(4, (i) => at(x!, [b!, s!, head + i]), co, si, c)
+for (const dim of [8, 4]) {
+  const half = dim / 2
+  const tables = [
+    [5, half],
+    [5, half],
+  ]
+  const attrs = dim === 8 ? {} : { dim }
+  check('Rotary', [[2, 2, 3, 8], ...tables], attrs, (x, cos, sin) =>
+    indexed([2, 2, 3, 8], ([b, n, s, c]) => {
+      const value = (i: number) => at(x!, [b!, n!, s!, i])
+      if (c! >= dim) return value(c!)
+      return rotated(half, value, at(cos!, [s!, c! % half]), at(sin!, [s!, c! % half]), c!)
     }),
-)
+  )
+  const positions = ints([2, 3], 0, 1, 2, 4, 3, 0)
+  check(
+    'RotaryAt',
+    [[2, 3, 16], positions, ...tables],
+    { numHeads: 2, ...attrs },
+    (x, p, cos, sin) =>
+      indexed([2, 3, 16], ([b, s, e]) => {
+        const [head, c, position] = [Math.floor(e! / 8) * 8, e! % 8, at(p!, [b!, s!])]
+        const value = (i: number) => at(x!, [b!, s!, head + i])
+        if (c >= dim) return value(c)
+        const [co, si] = [at(cos!, [position, c % half]), at(sin!, [position, c % half])]
+        return rotated(half, value, co, si, c)
+      }),
+  )
+}
 check('CrossEntropy', [[3, 4], columns, [3]], {}, (x, i, w) => {
   const logp = map(softmax(x!), Math.log)
   const loss = sum(w!.data.map((weight, r) => -weight * at(logp, [r, i!.data[r]!])))

@@ -1,13 +1,12 @@
 /** Tokenizers and chat templates of real folders against ids and texts made by transformers. */
 import { existsSync, readFileSync, readdirSync } from 'node:fs'
-import { fileURLToPath } from 'node:url'
 import { join } from 'node:path'
 import t from 'tap'
 import { loadChatTemplate, type TemplateMessage } from '../../src/text/chat-template.ts'
 import { createTextStream } from '../../src/text/text-stream.ts'
 import { loadTokenizer, type Tokenizer } from '../../src/text/tokenizer.ts'
+import { shared } from '../fixtures/reference-folders.ts'
 
-const shared = fileURLToPath(new URL('../../../shared/', import.meta.url))
 const fixtures = join(shared, 'fixtures/hf')
 const stories = join(shared, 'data/stories260K/hf')
 const absent = (path: string): string | false => !existsSync(path) && `${path} is absent`

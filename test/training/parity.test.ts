@@ -4,40 +4,28 @@
  * asks for 1e-3; float32 in another order of sums gives 1e-6 on norms of about 10 (six digits are
  * published), so 1e-5 here.
  */
-import { copyFileSync, existsSync, readFileSync } from 'node:fs'
+import { copyFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
-import t from 'tap'
+import t, { type Test } from 'tap'
 import { architectureOf, openModel } from '../../src/arch/index.ts'
-import { readAdapter } from '../../src/training/adapter.ts'
+import { readAdapter, type Adapter } from '../../src/training/adapter.ts'
 import type { TokenRow } from '../../src/training/feeds.ts'
-import { checkpointParams } from '../../src/training/initial-state.ts'
+import { checkpointParams, linearLayerNames } from '../../src/training/initial-state.ts'
 import { mergeLora } from '../../src/training/merge-lora.ts'
 import { writeSafetensors } from '../../src/weights/safetensors-writer.ts'
 import { largestDifference } from '../fixtures/nd-array.ts'
+import {
+  expectedOf,
+  folderOf,
+  referenceFolders,
+  skip,
+  type Expected,
+  type TrainSteps,
+} from '../fixtures/reference-folders.ts'
 import { openDecoder } from '../fixtures/run-decode.ts'
 import { tokenRows, train } from '../fixtures/train-tiny.ts'
 
-const dir = fileURLToPath(new URL('../../../shared/fixtures/hf/llama-tied', import.meta.url))
-const skip = existsSync(dir) ? false : 'the llama-tied checkpoint is not here'
-
-interface Steps {
-  readonly lr: number
-  readonly weight_decay: number
-  readonly loss: number[]
-  readonly grad_norm: number[]
-}
-interface Expected {
-  readonly tokens: number[]
-  readonly train: {
-    readonly rows: number[][][]
-    readonly first_loss_token: number[][]
-    readonly full: Steps
-    readonly lora: Steps & { readonly logits_after_at_39: number[] }
-  }
-}
-
-const read = () => JSON.parse(readFileSync(join(dir, 'expected.json'), 'utf8')) as Expected
+const TOLERANCE = 1e-5
 
 function rowsOf({ train: { rows, first_loss_token: firsts } }: Expected): TokenRow[] {
   return rows.flatMap((step, s) =>
@@ -48,7 +36,7 @@ function rowsOf({ train: { rows, first_loss_token: firsts } }: Expected): TokenR
   )
 }
 
-const hyperOf = ({ lr, weight_decay: weightDecay }: Steps) => ({
+const hyperOf = ({ lr, weight_decay: weightDecay }: TrainSteps) => ({
   maxSteps: 8,
   batchSize: 4,
   maxTokens: 256,
@@ -56,73 +44,96 @@ const hyperOf = ({ lr, weight_decay: weightDecay }: Steps) => ({
   weightDecay,
 })
 
-for (const accumulate of [1, 2]) {
-  t.test(
-    `all weights, ${accumulate} micro-batch(es): eight losses and norms`,
-    { skip },
-    async (t) => {
-      const expected = read()
+interface Curve {
+  readonly losses: readonly number[]
+  readonly gradNorms: readonly number[]
+}
+
+/** Largest difference of the eight losses and norms, each relative to the wanted one. */
+function compare(t: Test, { losses, gradNorms }: Curve, wanted: TrainSteps): void {
+  const relative = (found: readonly number[], reference: readonly number[]) =>
+    Math.max(...reference.map((value, i) => Math.abs(found[i]! - value) / value))
+  t.equal(losses.length, 8)
+  const [loss, norm] = [relative(losses, wanted.loss), relative(gradNorms, wanted.grad_norm)]
+  t.ok(loss < TOLERANCE, `losses ${losses}`)
+  t.ok(norm < TOLERANCE, `norms ${gradNorms}`)
+  t.comment(
+    `relative difference of losses ${loss.toExponential(1)}, norms ${norm.toExponential(1)}`,
+  )
+}
+
+/** A folder with the adapter added to the weights. */
+async function writeMerged(name: string, adapter: Adapter, to: string): Promise<void> {
+  const { config, checkpoint } = await openModel(folderOf(name))
+  const architecture = architectureOf(config)
+  const tensors = await checkpointParams(checkpoint, architecture, config)
+  await checkpoint.close()
+  mergeLora(tensors, adapter)
+  const shapes = architecture.weights(config)
+  copyFileSync(join(folderOf(name), 'config.json'), join(to, 'config.json'))
+  await writeSafetensors(
+    join(to, 'model.safetensors'),
+    [...tensors].map(([tensor, data]) => {
+      return { name: tensor, dtype: 'F32', shape: shapes.get(tensor)!, data }
+    }),
+  )
+}
+
+for (const name of referenceFolders) {
+  for (const accumulate of name === 'llama-tied' ? [1, 2] : [1]) {
+    t.test(`${name}: all weights, ${accumulate} micro-batch(es) a step`, { skip }, async (t) => {
+      const expected = expectedOf(name)
       const { full } = expected.train
-      const base = await openModel(dir)
+      const base = await openModel(folderOf(name))
       t.teardown(() => base.checkpoint.close())
-      const { losses, gradNorms } = await train({
+      const found = await train({
         base,
         rows: tokenRows(rowsOf(expected)),
         hyper: { ...hyperOf(full), accumulate },
         workDir: join(t.testdir(), 'work'),
       })
-      t.equal(losses.length, 8)
-      t.ok(largestDifference(losses, full.loss) < 1e-5, `losses ${losses}`)
-      t.ok(largestDifference(gradNorms, full.grad_norm) < 1e-5, `norms ${gradNorms}`)
+      compare(t, found, full)
+    })
+  }
+
+  t.test(
+    `${name}: LoRA, the adapter that comes out, and its logits merged`,
+    { skip },
+    async (t) => {
+      const expected = expectedOf(name)
+      const { lora } = expected.train
+      const dir = folderOf(name)
+      const base = await openModel(dir)
+      t.teardown(() => base.checkpoint.close())
+      const init = await readAdapter(join(dir, 'lora-init'))
+      const every = linearLayerNames(architectureOf(base.config), base.config)
+      t.match({ rank: init.rank, alpha: init.alpha }, { rank: 4, alpha: 8 })
+      t.same([...init.targets].sort(), [...every].sort(), 'PEFT names the same linear layers')
+      const { adapter, ...found } = await train({
+        base,
+        rows: tokenRows(rowsOf(expected)),
+        hyper: hyperOf(lora),
+        lora: { rank: init.rank, alpha: init.alpha, init },
+        workDir: join(t.testdir(), 'work'),
+      })
+      compare(t, found, lora)
+
+      const trained = await readAdapter(join(dir, 'lora-trained'))
+      t.same([...adapter!.tensors.keys()].sort(), [...trained.tensors.keys()].sort())
+      for (const [tensor, data] of trained.tensors) {
+        const difference = largestDifference(adapter!.tensors.get(tensor)!, data)
+        if (difference > 1e-4) t.fail(`${tensor}: largest difference ${difference}`)
+      }
+      for (const [from, made] of Object.entries({ here: adapter!, PEFT: trained })) {
+        const merged = t.testdir({})
+        await writeMerged(name, made, merged)
+        const decoder = await openDecoder(merged, 1, 64)
+        const logits = await decoder.feed([expected.tokens], [40], [39])
+        decoder.dispose()
+        const wanted = lora.logits_after_at_39
+        const difference = largestDifference(logits.subarray(0, wanted.length), wanted)
+        t.ok(difference < 1e-4, `trained by ${from}: largest difference of a logit ${difference}`)
+      }
     },
   )
 }
-
-t.test('LoRA: eight losses and norms, the adapter, and its logits merged', { skip }, async (t) => {
-  const expected = read()
-  const { lora } = expected.train
-  const base = await openModel(dir)
-  const init = await readAdapter(join(dir, 'lora-init'))
-  t.match(
-    { rank: init.rank, alpha: init.alpha, targets: init.targets.size },
-    {
-      rank: 4,
-      alpha: 8,
-      targets: 3 * 7,
-    },
-  )
-  const { losses, gradNorms, adapter } = await train({
-    base,
-    rows: tokenRows(rowsOf(expected)),
-    hyper: hyperOf(lora),
-    lora: { rank: init.rank, alpha: init.alpha, init },
-    workDir: join(t.testdir(), 'work'),
-  })
-  t.ok(largestDifference(losses, lora.loss) < 1e-5, `losses ${losses}`)
-  t.ok(largestDifference(gradNorms, lora.grad_norm) < 1e-5, `norms ${gradNorms}`)
-
-  const trained = await readAdapter(join(dir, 'lora-trained'))
-  t.same([...adapter!.tensors.keys()].sort(), [...trained.tensors.keys()].sort())
-  for (const [name, data] of trained.tensors) {
-    const difference = largestDifference(adapter!.tensors.get(name)!, data)
-    if (difference > 1e-4) t.fail(`${name}: largest difference ${difference}`)
-  }
-
-  const architecture = architectureOf(base.config)
-  const tensors = await checkpointParams(base.checkpoint, architecture, base.config)
-  await base.checkpoint.close()
-  mergeLora(tensors, adapter!)
-  const merged = t.testdir({ model: {} })
-  const shapes = architecture.weights(base.config)
-  copyFileSync(join(dir, 'config.json'), join(merged, 'config.json'))
-  await writeSafetensors(
-    join(merged, 'model.safetensors'),
-    [...tensors].map(([name, data]) => ({ name, dtype: 'F32', shape: shapes.get(name)!, data })),
-  )
-  const decoder = await openDecoder(merged, 1, 64)
-  const logits = await decoder.feed([expected.tokens], [40], [39])
-  decoder.dispose()
-  const wanted = lora.logits_after_at_39
-  const difference = largestDifference(logits.subarray(0, wanted.length), wanted)
-  t.ok(difference < 1e-4, `largest difference ${difference}`)
-})

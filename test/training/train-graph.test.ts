@@ -4,7 +4,7 @@
  */
 import t from 'tap'
 import { architectureOf } from '../../src/arch/architectures.ts'
-import { parseModelConfig } from '../../src/arch/model-config.ts'
+import { parseModelConfig } from '../../src/arch/read-model-config.ts'
 import { fail } from '../../src/errors.ts'
 import type { Graph } from '../../src/graph/graph.ts'
 import { stepScalars } from '../../src/training/optimizer.ts'

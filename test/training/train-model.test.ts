@@ -5,8 +5,13 @@ import t from 'tap'
 import { architectureOf, openModel, parseModelConfig } from '../../src/arch/index.ts'
 import { HEAD_BIAS, HEAD_WEIGHT } from '../../src/training/train-graph.ts'
 import type { TrainRows } from '../../src/training/train-model.ts'
-import { referenceLogits, referenceStates, logProbabilities } from '../fixtures/reference-llama.ts'
+import {
+  referenceLogits,
+  referenceStates,
+  logProbabilities,
+} from '../fixtures/reference-decoder.ts'
 import { tinyConfig, writeTinyCheckpoint } from '../fixtures/tiny-checkpoint.ts'
+import { longContextFamily } from '../fixtures/tiny-families.ts'
 import { drawRows, tokenRows, train } from '../fixtures/train-tiny.ts'
 
 const config = parseModelConfig(tinyConfig, 'tiny')
@@ -249,4 +254,22 @@ t.test('a random model has the published deviations', async (t) => {
   // Two layers write into the residual stream twice each: 0.02 / √4.
   t.ok(Math.abs(deviation('model.layers.0.mlp.down_proj.weight') - 0.01) < 0.001)
   t.ok(tensors.get('model.norm.weight')!.every((value) => value === 1))
+})
+
+t.test('an attribute model of a LongRoPE base learns from rows that can be scored', async (t) => {
+  const dir = t.testdir()
+  await writeTinyCheckpoint(join(dir, 'base'), { config: longContextFamily })
+  const base = await openModel(join(dir, 'base'))
+  t.teardown(() => base.checkpoint.close())
+  const scored = [{ tokens: [1, 2, 3], labels: [1] }]
+  const run = (maxTokens: number) =>
+    train({
+      base,
+      rows: { kind: 'regression', attributes: 1, bias: [0], train: scored, validation: [] },
+      hyper: { maxSteps: 1, maxTokens },
+      workDir: join(dir, `work-${maxTokens}`),
+    })
+  t.equal((await run(8)).losses.length, 1)
+  const wanted = '--max-tokens 9: attribute models of this base score 8'
+  await t.rejects(run(9), { code: 'BAD_ARGUMENT', detail: wanted })
 })
