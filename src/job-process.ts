@@ -2,7 +2,8 @@
  * Entry of a job process: does one job and ends. Started by `jobs/process-handler.ts` through `child_process.fork`.
  * It runs the command of the command line that the job stands for, as the least important work of the machine.
  */
-import { mkdir, readFile, readdir, rm } from 'node:fs/promises'
+import { appendFileSync } from 'node:fs'
+import { mkdir, readFile, readdir, rm, writeFile } from 'node:fs/promises'
 import { constants, setPriority } from 'node:os'
 import { dirname, join } from 'node:path'
 import { jobCommand, type CommandLine } from './commands/job-argv.ts'
@@ -10,6 +11,7 @@ import { SteerError, fail } from './errors.ts'
 import { toFailure } from './jobs/direct-handler.ts'
 import {
   lockPath,
+  metricsPath,
   ownerPath,
   removeLeftovers,
   resultPath,
@@ -118,6 +120,20 @@ async function work(attempt: Attempt, settings: JobSettings): Promise<unknown> {
   return result
 }
 
+/**
+ * Tells the metrics of earlier attempts again, for the worker that was killed may not have stored the last ones (what
+ * it has, it leaves out), and keeps those to come.
+ */
+async function keepMetrics(path: string): Promise<(row: Readonly<object>) => void> {
+  const text = await readFile(path, 'utf8').catch(() => '')
+  const whole = text.slice(0, text.lastIndexOf('\n') + 1) // a kill may have cut the last line
+  for (const line of whole.split('\n').filter(Boolean))
+    void send({ type: 'metrics', row: JSON.parse(line) as Record<string, unknown> })
+  await mkdir(dirname(path), { recursive: true })
+  await writeFile(path, whole)
+  return (row) => appendFileSync(path, `${JSON.stringify(row)}\n`)
+}
+
 /** SIGTERM and SIGINT: a training stops by itself after a checkpoint; other work just ends. */
 function stopOnSignals(): void {
   const stop = (signal: NodeJS.Signals): void => {
@@ -138,6 +154,16 @@ async function run(attempt: Attempt, settings: JobSettings): Promise<void> {
   const lock = await waitForLock(lockPath(settings.home, attempt.id), lockWaitMs)
   if (!lock) return die() // Another process still works on this job: a crash, so that it is tried again.
   try {
+    const keep = await keepMetrics(metricsPath(settings.home, attempt.id))
+    setWorkHost({
+      progress: (progress) => void send({ type: 'progress', progress }),
+      metrics(row) {
+        keep(row)
+        void send({ type: 'metrics', row: { ...row } })
+      },
+      checkpoint: (done) => void send({ type: 'checkpoint', done }),
+      pause,
+    })
     await send({ type: 'succeeded', result: await work(attempt, settings) })
   } catch (error) {
     const isStop = error instanceof SteerError && error.code === 'CANCELLED'
@@ -161,12 +187,6 @@ setProcessSessionConfig({
   'session.inter_op.allow_spinning': '0',
 })
 const { setBusy, pause } = createPolitePause()
-setWorkHost({
-  progress: (progress) => void send({ type: 'progress', progress }),
-  metrics: (row) => void send({ type: 'metrics', row: { ...row } }),
-  checkpoint: (done) => void send({ type: 'checkpoint', done }),
-  pause,
-})
 process.on('message', (message: ToJob) => {
   if (message.type === 'busy') setBusy(message.busy)
   else void run(message.attempt, message.settings)

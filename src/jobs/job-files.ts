@@ -57,6 +57,10 @@ export const lockPath = (home: string, id: string): string => join(home, 'jobs',
 export const resultPath = (home: string, id: string): string =>
   join(home, 'jobs', `${id}.result.json`)
 
+/** The metrics of all attempts: a killed worker may not have stored the last of them, and a resumed training does not repeat steps before its checkpoint. */
+export const metricsPath = (home: string, id: string): string =>
+  join(home, 'jobs', `${id}.metrics.ndjson`)
+
 /** Says to which job the checkpoints of this name belong. */
 export const ownerPath = (home: string, name: string): string =>
   join(home, 'trainings', `${name}.job`)

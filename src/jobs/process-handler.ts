@@ -6,7 +6,13 @@ import { fork, type ChildProcess } from 'node:child_process'
 import { rm } from 'node:fs/promises'
 import { createInterface } from 'node:readline'
 import type { Readable } from 'node:stream'
-import { lockPath, removeCheckpoints, removeLeftovers, resultPath } from './job-files.ts'
+import {
+  lockPath,
+  metricsPath,
+  removeCheckpoints,
+  removeLeftovers,
+  resultPath,
+} from './job-files.ts'
 import type { Attempt, JobEnd, JobHandler, JobSink, RunningJob } from './job-handler.ts'
 import type { FromJob, JobSettings, ToJob } from './job-protocol.ts'
 
@@ -30,8 +36,9 @@ export function createProcessHandler(options: ProcessHandlerOptions): JobHandler
     async forget(attempt) {
       await removeLeftovers(home, attempt)
       await removeCheckpoints(home, attempt)
-      for (const path of [resultPath(home, attempt.id), lockPath(home, attempt.id)])
-        for (const ending of ['', '-journal']) await rm(path + ending, { force: true })
+      for (const pathOf of [resultPath, metricsPath, lockPath])
+        for (const ending of ['', '-journal'])
+          await rm(pathOf(home, attempt.id) + ending, { force: true })
     },
   }
 }

@@ -334,9 +334,6 @@ await forEachDatabase(t, async (t, open) => {
   const database = await open()
   const queue = await startJobQueue(database, (event) => t.comment(JSON.stringify(event)))
   const store = new JobStore(database, queue)
-  t.teardown(async () => {
-    await queue.stop()
-    await database.close()
-  })
+  t.teardown(() => queue.stop())
   await scenarios(t, { database, queue, store })
 })
