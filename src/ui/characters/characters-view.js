@@ -81,17 +81,18 @@ async function loadFile(file) {
   if (made) goTo(['characters', made.id])
 }
 
-/** Where somebody has that id already, the visitor says whether to replace them. */
+/** Under its own id. Where somebody has that already, the visitor says whether to replace them. */
 async function loadSave(save) {
+  const load = (more) => sendJson('POST', '/v1/npcs/load', { save, id: save?.id, ...more })
   try {
-    return await sendJson('POST', '/v1/npcs/load', { save })
+    return await load()
   } catch (error) {
     if (error.status !== 409) throw error
     const isSure = await confirm({
       title: `Replace ${save.id}?`,
-      text: 'A character with this id is here already. The one from the file would take its place.',
+      text: 'A character with this id is here already. The one from the file would take its place, as it was when it was saved.',
       action: 'Replace',
     })
-    return isSure ? sendJson('POST', '/v1/npcs/load', { save, replace: true }) : null
+    return isSure ? load({ replace: true }) : null
   }
 }

@@ -118,7 +118,10 @@ export function buildForm({ fields, advanced = [], submit, onSubmit, secondary =
     const at = all.find(({ name }) => name === named)
     if (!at) return trouble.replaceChildren(problem(error.message ?? 'Something went wrong.'))
     at.setError(error.message)
-    at.element.closest('details')?.setAttribute('open', '')
+    // "Replace what has that name" may be among them.
+    const isTaken = error.code === 'already_exists'
+    const details = isTaken ? more : at.element.closest('details')
+    details?.setAttribute('open', '')
     at.control.focus()
   }
   return h(
