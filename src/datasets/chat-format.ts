@@ -21,21 +21,21 @@ const ChatMessage = z.object({
 })
 type ChatMessage = z.infer<typeof ChatMessage>
 
-export const ChatRow = z.union([
-  z.object({ messages: z.array(ChatMessage).min(1) }),
-  z.object({ prompt: z.string(), response: z.string() }),
-])
+const Conversation = z.object({ messages: z.array(ChatMessage).min(1) })
+const Pair = z.object({ prompt: z.string(), response: z.string() })
 
 /** Fails BAD_RECORD or with a ZodError, naming the message at fault. */
-export function fromChatRow(row: z.infer<typeof ChatRow>): ConversationRecord {
-  if ('messages' in row)
-    return ConversationRecord.parse({ messages: row.messages.map(fromMessage) })
-  return {
-    messages: [
-      { role: 'user', content: row.prompt },
-      { role: 'assistant', content: row.response },
-    ],
+export function fromChatRow(row: unknown): ConversationRecord {
+  if (typeof row === 'object' && row !== null && 'prompt' in row && !('messages' in row)) {
+    const { prompt, response } = Pair.parse(row)
+    return {
+      messages: [
+        { role: 'user', content: prompt },
+        { role: 'assistant', content: response },
+      ],
+    }
   }
+  return ConversationRecord.parse({ messages: Conversation.parse(row).messages.map(fromMessage) })
 }
 
 /** Attributes are checked with the whole record. */

@@ -7,7 +7,7 @@ import { ConversationRecord, TokenRecord, type Message } from '../../schemas/rec
 import { SteerError, fail } from '../errors.ts'
 import type { ByteChunks } from '../util/byte-chunks.ts'
 import { readNdjson } from '../util/ndjson.ts'
-import { ChatRow, fromChatRow } from './chat-format.ts'
+import { fromChatRow } from './chat-format.ts'
 import { fromNemoRecord, NemoRecord } from './nemo-format.ts'
 import { shapeProblem } from './row-shape.ts'
 
@@ -50,7 +50,7 @@ const parsers = {
   nemo: (value: unknown): ConversationRecord =>
     ConversationRecord.parse(fromNemoRecord(NemoRecord.parse(value))),
   /** `{messages: […]}`, OpenAI's fine-tuning rows among them, or `{prompt, response}`. */
-  chat: (value: unknown): ConversationRecord => fromChatRow(ChatRow.parse(value)),
+  chat: (value: unknown): ConversationRecord => fromChatRow(value),
 } as const
 
 export type RecordFormat = keyof typeof parsers

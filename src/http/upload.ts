@@ -44,13 +44,12 @@ export async function receiveUpload<T>(
 ): Promise<T> {
   refuseOtherSites(request)
   const { raw } = request
-  raw.socket.setTimeout(idleMs)
+  const patience: Patience = (waiting) => patiently(raw, idleMs, waiting)
   try {
-    if (request.isMultipart()) return await store(await openForm(request))
+    if (request.isMultipart()) return await store(await openForm(request, patience))
     if (request.body === undefined) fail('BAD_REQUEST', 'the body is empty, expected a file')
-    return await store({ fileName: '', chunks: bodyChunks(raw), fields: {} })
+    return await store({ fileName: '', chunks: bodyChunks(raw, patience), fields: {} })
   } finally {
-    raw.socket.setTimeout(0)
     if (!raw.readableEnded) {
       raw.unpipe()
       raw.resume()
@@ -68,26 +67,44 @@ function refuseOtherSites(request: FastifyRequest): void {
   }
 }
 
-async function* bodyChunks(raw: IncomingMessage): AsyncGenerator<Uint8Array> {
+/** Waits for bytes of the client. */
+type Patience = <T>(waiting: Promise<T>) => Promise<T>
+
+/** Only the wait for the client counts: what is done with its bytes may take as long as it takes. */
+async function patiently<T>(raw: IncomingMessage, idleMs: number, waiting: Promise<T>): Promise<T> {
+  const timer = setTimeout(() => raw.destroy(), idleMs)
   try {
-    for await (const chunk of raw.iterator({ destroyOnReturn: false })) yield chunk as Buffer
-  } catch (error) {
-    fail('CANCELLED', 'the upload was cut off', { cause: error })
+    return await waiting
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+async function* bodyChunks(raw: IncomingMessage, patience: Patience): AsyncGenerator<Uint8Array> {
+  const chunks = raw.iterator({ destroyOnReturn: false })
+  for (;;) {
+    const next = await patience(chunks.next()).catch((error: unknown) =>
+      fail('CANCELLED', 'the upload was cut off', { cause: error }),
+    )
+    if (next.done) return
+    yield next.value as Buffer
   }
 }
 
 /** The form up to its file. */
-async function openForm(request: FastifyRequest): Promise<Upload> {
+async function openForm(request: FastifyRequest, patience: Patience): Promise<Upload> {
   const parts = request.parts()
   const fields: Record<string, string> = Object.create(null) as Record<string, string>
-  const file = await nextFile(request, parts, fields)
+  const nextFile = () => readToFile(request, parts, fields, patience)
+  const file = await nextFile()
   if (!file) return fail('BAD_REQUEST', 'the form has no file', { param: 'file' })
   return {
     fileName: file.filename ?? '',
     fields,
-    chunks: formChunks(request, file, async () => {
-      const second = await nextFile(request, parts, fields)
-      if (second) fail('BAD_REQUEST', 'the form has a second file, expected one', { param: 'file' })
+    chunks: formChunks(request, file, patience, async () => {
+      if (await nextFile()) {
+        fail('BAD_REQUEST', 'the form has a second file, expected one', { param: 'file' })
+      }
     }),
   }
 }
@@ -95,13 +112,14 @@ async function openForm(request: FastifyRequest): Promise<Upload> {
 type Parts = ReturnType<FastifyRequest['parts']>
 
 /** Reads fields up to the next file; null at the end of the form. */
-async function nextFile(
+async function readToFile(
   request: FastifyRequest,
   parts: Parts,
   fields: Record<string, string>,
+  patience: Patience,
 ): Promise<MultipartFile | null> {
   for (;;) {
-    const next = await parts.next().catch((error: unknown) => formError(request, error))
+    const next = await patience(parts.next()).catch((error: unknown) => formError(request, error))
     if (next.done) return null
     const part = next.value
     if (part.type === 'file') return part
@@ -118,12 +136,20 @@ async function nextFile(
 async function* formChunks(
   request: FastifyRequest,
   { file }: MultipartFile,
+  patience: Patience,
   afterFile: () => Promise<void>,
 ): AsyncGenerator<Uint8Array> {
+  const chunks = file[Symbol.asyncIterator]()
   try {
-    for await (const chunk of file) yield chunk as Buffer
-  } catch (error) {
-    formError(request, error)
+    for (;;) {
+      const next = await patience(chunks.next()).catch((error: unknown) =>
+        formError(request, error),
+      )
+      if (next.done) break
+      yield next.value as Buffer
+    }
+  } finally {
+    file.destroy()
   }
   await afterFile()
 }

@@ -37,15 +37,19 @@ export async function* gunzipped(
 ): AsyncGenerator<Uint8Array> {
   const { required = false, layers = maxGzipLayers } = options
   const source = chunks[Symbol.asyncIterator]()
+  let isGzip = false
   try {
     const head = await readHead(source)
-    const isGzip = head[0] === 0x1f && head[1] === 0x8b
+    isGzip = head[0] === 0x1f && head[1] === 0x8b
     if (!isGzip && required && head.length > 0) fail('BAD_FILE', 'the data are not a gzip file')
     const whole = withHead(head, source)
     if (isGzip && layers > 0) yield* gunzipped(gunzip(whole), { layers: layers - 1 })
     else yield* whole
   } finally {
-    await source.return?.()
+    const closed = Promise.resolve(source.return?.())
+    // The unzipper may be waiting for a client that sends nothing more; whoever stopped reading need not wait, too.
+    if (isGzip) closed.catch(() => {})
+    else await closed
   }
 }
 

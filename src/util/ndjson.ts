@@ -29,23 +29,32 @@ export async function* readNdjson(
   let number = 0
   try {
     const required = isPath && source.endsWith('.gz')
-    for await (const bytes of splitLines(gunzipped(chunks, { required }))) {
-      number += 1
-      const line = number > skip ? parseLine(bytes, number) : null
-      if (line) yield line
+    for await (const lines of splitLines(gunzipped(chunks, { required }))) {
+      for (const bytes of lines) {
+        number += 1
+        const line = number > skip ? parseLine(bytes, number) : null
+        if (line) yield line
+      }
     }
   } catch (error) {
     throw isPath ? storageError(error, `cannot read ${source}`) : error
   }
 }
 
-function parseLine(bytes: Uint8Array | 'too long', line: number): NdjsonLine | null {
+const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
+/** Drops a byte order mark, which may only begin a file. */
+const utf8Start = new TextDecoder('utf-8', { fatal: true })
+
+type LineBytes = Uint8Array | 'too long'
+
+function parseLine(bytes: LineBytes, line: number): NdjsonLine | null {
+  if (bytes.length === 0) return null
   if (bytes === 'too long') {
     return { line, problem: `the line is longer than ${maxLineBytes} bytes`, raw: '' }
   }
   let raw: string
   try {
-    raw = new TextDecoder('utf-8', { fatal: true, ignoreBOM: line !== 1 }).decode(bytes).trim()
+    raw = (line === 1 ? utf8Start : utf8).decode(bytes).trim()
   } catch {
     return { line, problem: 'the line is not UTF-8', raw: new TextDecoder().decode(bytes) }
   }
@@ -57,8 +66,8 @@ function parseLine(bytes: Uint8Array | 'too long', line: number): NdjsonLine | n
   }
 }
 
-/** Cuts chunks at line feeds; holds at most `maxLineBytes` of an unfinished line. */
-async function* splitLines(chunks: ByteChunks): AsyncGenerator<Uint8Array | 'too long'> {
+/** Cuts chunks at line feeds: the lines that end in each chunk. Holds at most `maxLineBytes` of an unfinished line. */
+async function* splitLines(chunks: ByteChunks): AsyncGenerator<LineBytes[]> {
   let held: Uint8Array[] = []
   let heldBytes = 0
   const take = (piece: Uint8Array): void => {
@@ -66,23 +75,28 @@ async function* splitLines(chunks: ByteChunks): AsyncGenerator<Uint8Array | 'too
     if (heldBytes > maxLineBytes) held = []
     else held.push(piece)
   }
-  const finish = (): Uint8Array | 'too long' => {
-    const line = heldBytes > maxLineBytes ? 'too long' : Buffer.concat(held)
+  const finish = (): LineBytes => {
+    const line = heldBytes > maxLineBytes ? 'too long' : joined(held)
     held = []
     heldBytes = 0
     return line
   }
   for await (const chunk of chunks) {
+    const lines: LineBytes[] = []
     let start = 0
     for (let end = chunk.indexOf(10); end >= 0; end = chunk.indexOf(10, start)) {
       take(chunk.subarray(start, end))
       start = end + 1
-      yield finish()
+      lines.push(finish())
     }
     if (start < chunk.length) take(chunk.subarray(start))
+    if (lines.length > 0) yield lines
   }
-  if (heldBytes > 0) yield finish()
+  if (heldBytes > 0) yield [finish()]
 }
+
+const joined = (pieces: readonly Uint8Array[]): Uint8Array =>
+  pieces.length === 1 ? pieces[0]! : Buffer.concat(pieces)
 
 /** What was written. */
 export interface WrittenNdjson {

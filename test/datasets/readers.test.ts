@@ -145,3 +145,55 @@ t.test('chat: messages or a pair, other members ignored', async (t) => {
   ])
   t.equal(bad.length, 1)
 })
+
+t.test('chat: OpenAI’s fine-tuning rows; what text cannot teach is set aside', async (t) => {
+  const user = { role: 'user', content: 'x' }
+  const reply = { role: 'assistant', content: 'y' }
+  const { records, bad } = await read(t, 'chat', [
+    {
+      messages: [
+        { role: 'developer', content: 'Be kind.' },
+        {
+          role: 'user',
+          content: [
+            { type: 'text', text: 'a' },
+            { type: 'text', text: 'b' },
+          ],
+        },
+        { ...reply, weight: 1, name: 'Bo', tool_calls: [], function_call: null },
+      ],
+      tools: [],
+    },
+    { messages: [user, { ...reply, attributes: { humor: 3 } }] },
+    { messages: [user, { ...reply, weight: 0 }, user, reply] },
+    { messages: [user, { ...reply, weight: 0.5 }] },
+    { messages: [user, { role: 'assistant', content: null, tool_calls: [{ id: 'a' }] }] },
+    { messages: [user, { role: 'tool', content: '1', tool_call_id: 'a' }, reply] },
+    { messages: [user, { role: 'assistant', content: null }] },
+    { messages: [{ role: 'user', content: [{ type: 'image_url' }] }, reply] },
+    { messages: [user, { ...reply, name: 7 }] },
+    { messages: [{ ...user, attributes: { humor: 3 } }] },
+    { messages: [user, { ...reply, attributes: { Humor: 3 } }] },
+  ])
+  t.same(records, [
+    {
+      messages: [
+        { role: 'system', content: 'Be kind.' },
+        { role: 'user', content: 'ab' },
+        { role: 'assistant', content: 'y' },
+      ],
+    },
+    { messages: [user, { ...reply, attributes: { humor: 3 } }] },
+  ])
+  t.match(bad, [
+    { line: 3, problem: 'messages.1.weight: 0 is not supported, every reply counts' },
+    { line: 4, problem: /^messages\.1\.weight: / },
+    { line: 5, problem: 'messages.1: calls of tools are not supported, only text is' },
+    { line: 6, problem: 'messages.1: tool messages are not supported, only text is' },
+    { line: 7, problem: 'messages.1.content: expected a text, found none' },
+    { line: 8, problem: 'messages.0.content.0: expected a text part, found "image_url"' },
+    { line: 9, problem: /^messages\.1\.name: / },
+    { line: 10, problem: /only an assistant message/ },
+    { line: 11, problem: /Humor/ },
+  ])
+})

@@ -1,4 +1,5 @@
 /** Large, broken and hostile uploads: memory stays bounded, nothing is left half-written, the server lives. */
+import { spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { readdirSync } from 'node:fs'
 import { mkdir, rm, writeFile } from 'node:fs/promises'
@@ -254,3 +255,32 @@ t.test('what a killed server left is removed at the next start, and only that', 
   )
   await rm(home, { recursive: true })
 })
+
+t.test(
+  'a disk that fills up: DISK_FULL, nothing half-written, and the server goes on',
+  async (t) => {
+    const home = t.testdir()
+    if (!mountTinyDisk(home))
+      return t.comment('skipped: mounting a small file system takes root on Linux')
+    t.teardown(() => spawnSync('umount', ['-l', home]))
+    const server = await startUploadServer(t, { home, reserveBytes: 0 })
+    t.equal((await server.post('name=small', ratedRow(1))).status, 201)
+    const full = { status: 507, body: { error: { code: 'disk_full' } } }
+    t.match(await server.post('name=large', endlessRows(8e6)), full)
+    t.match(await server.post('name=small&overwrite=true', endlessRows(8e6)), full)
+    const form = new FormData()
+    form.append('file', new Blob(['x'.repeat(8e6)]), 'a.jsonl')
+    form.append('purpose', 'fine-tune')
+    const file = await fetch(`${server.url}/v1/files`, { method: 'POST', body: form })
+    t.equal(file.status, 507)
+    t.same(namesIn(home), ['small'])
+    t.equal((await server.get('/v1/datasets/small')).body.rows, 1, 'the older set stays')
+    t.equal((await server.post('name=after', ratedRow(1, 1e6))).status, 201, 'there is space again')
+    t.same(openHandles(home), [])
+  },
+)
+
+/** 4 MB at `dir`; false where that is not allowed. */
+function mountTinyDisk(dir: string): boolean {
+  return spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=4m', 'tmpfs', dir]).status === 0
+}
