@@ -224,7 +224,7 @@ async function readThroughReplacement(file: string, path: string): Promise<strin
     } catch (error) {
       const beside = await readdir(dirname(path)).catch(() => [])
       const isReplaced = beside.some((other) => isOldOf(other, basename(path)))
-      if (!isReplaced || tries > 20) throw error
+      if (!isReplaced || tries > 100) throw error
       await delay(10)
     }
   }

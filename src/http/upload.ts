@@ -50,11 +50,15 @@ export async function receiveUpload<T>(
     if (request.body === undefined) fail('BAD_REQUEST', 'the body is empty, expected a file')
     return await store({ fileName: '', chunks: bodyChunks(raw, patience), fields: {} })
   } finally {
-    if (!raw.readableEnded) {
-      raw.unpipe()
-      raw.resume()
-    }
+    if (!raw.readableEnded) drain(raw)
   }
+}
+
+/** Reads and drops the rest, even where a reader that nobody waits for any more is still attached. */
+function drain(raw: IncomingMessage): void {
+  raw.unpipe()
+  raw.removeAllListeners('readable')
+  raw.resume()
 }
 
 /**

@@ -3,6 +3,7 @@ import { createReadStream } from 'node:fs'
 import { open, type FileHandle } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Readable } from 'node:stream'
+import { setTimeout as delay } from 'node:timers/promises'
 import { openDataset, type Dataset } from '../datasets/dataset-store.ts'
 import { storageError } from '../util/storage-error.ts'
 
@@ -18,7 +19,8 @@ export function streamFile(file: FileHandle): Readable {
   return createReadStream('', { fd: file, start: 0, highWaterMark: 1 << 18 })
 }
 
-const maxTries = 20
+/** Of 10 ms each, for a set that is replaced again and again. */
+const maxTries = 100
 
 /** A data set and its open records, which belong together even when the set is being replaced. */
 export async function openRecords(
@@ -35,5 +37,6 @@ export async function openRecords(
     const isSame = sha256 === dataset.manifest.sha256 && createdAt === dataset.manifest.createdAt
     if (file && (isSame || tries === maxTries)) return { dataset, file }
     await file?.close()
+    await delay(10)
   }
 }

@@ -116,6 +116,26 @@ const maxReplacements = 100
  */
 export async function replaceDirAtomic(temporary: string, path: string): Promise<void> {
   await syncTree(temporary)
+  const replaced = await oneAtATime(path, () => swapIn(temporary, path))
+  for (const old of replaced) await rm(old, { recursive: true, force: true })
+}
+
+const swaps = new Map<string, Promise<unknown>>()
+
+/** Writers in this process take turns, so that a reader sees each folder for a while. */
+async function oneAtATime<T>(path: string, swap: () => Promise<T>): Promise<T> {
+  const before = swaps.get(path) ?? Promise.resolve()
+  const turn = before.then(swap, swap)
+  swaps.set(path, turn)
+  try {
+    return await turn
+  } finally {
+    if (swaps.get(path) === turn) swaps.delete(path)
+  }
+}
+
+/** Gives the folders that were moved away. */
+async function swapIn(temporary: string, path: string): Promise<string[]> {
   const replaced: string[] = []
   for (let tries = 1; ; tries += 1) {
     const old = temporaryBeside(path, 'old')
@@ -133,7 +153,7 @@ export async function replaceDirAtomic(temporary: string, path: string): Promise
     }
   }
   await syncFolder(dirname(path))
-  for (const old of replaced) await rm(old, { recursive: true, force: true })
+  return replaced
 }
 
 /** Renames; false when there is nothing at `from`. */

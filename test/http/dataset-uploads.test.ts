@@ -1,13 +1,17 @@
 /** Large, broken and hostile uploads: memory stays bounded, nothing is left half-written, the server lives. */
 import { spawnSync } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
-import { readdirSync } from 'node:fs'
+import { mkdtempSync, readdirSync } from 'node:fs'
 import { mkdir, rm, writeFile } from 'node:fs/promises'
+import { Agent, request } from 'node:http'
 import { connect } from 'node:net'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { Readable } from 'node:stream'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
-import { gzipSync } from 'node:zlib'
+import { createGzip, gzipSync } from 'node:zlib'
 import t from 'tap'
 import {
   endlessRows,
@@ -131,10 +135,10 @@ t.test('of several uploads of one name at once exactly one is taken', async (t) 
 t.test('of several replacements all succeed, and readers never miss the set', async (t) => {
   const server = await startUploadServer(t)
   await server.post('name=one', ratedRow(0))
-  let isDone = false
+  const writing = new AbortController()
   const reading = (async () => {
     let reads = 0
-    for (; !isDone; reads += 1) {
+    for (; !writing.signal.aborted; reads += 1) {
       const paths = ['', '/rows', '/stats', '/download?format=records']
       const response = await fetch(`${server.url}/v1/datasets/one${paths[reads % 4]}`)
       const text = await response.text()
@@ -151,7 +155,7 @@ t.test('of several replacements all succeed, and readers never miss the set', as
       [201, 201, 201, 201],
     )
   }
-  isDone = true
+  writing.abort()
   t.ok((await reading) > 5)
   t.same(namesIn(server.home), ['one'])
 })
@@ -167,6 +171,49 @@ t.test('more data than allowed is refused, counted after gunzipping', async (t) 
   t.equal((await server.post('name=x', ratedRow(1, 900_000))).status, 201, 'just below')
   t.same(namesIn(server.home), ['x'])
 })
+
+t.test('a refused upload leaves its connection usable', async (t) => {
+  const server = await startUploadServer(t, { maxUploadBytes: 1e5 })
+  const agent = new Agent({ keepAlive: true, maxSockets: 1 })
+  t.teardown(() => agent.destroy())
+  const ask = (method: string, path: string, headers: Record<string, string>, body: Buffer[]) =>
+    new Promise<string>((resolve, reject) => {
+      const options = { host: '127.0.0.1', port: server.port, agent, method, path, headers }
+      const asked = request(options, (response) => {
+        const answer = `${response.statusCode} from ${asked.socket!.localPort}`
+        response.resume().once('end', () => resolve(answer))
+      })
+      asked.once('error', reject)
+      Readable.from(body).pipe(asked)
+    })
+  const rows = Array.from({ length: 40 }, () => Buffer.from(ratedRow(1, 1000).repeat(64)))
+  const noise = Array.from({ length: 40 }, () => randomBytes(60_000))
+  const packed = await blocksOf(Readable.from(noise).pipe(createGzip()))
+  const form = [
+    '--b\r\ncontent-disposition: form-data; name="name"\r\n\r\nx\r\n',
+    '--b\r\ncontent-disposition: form-data; name="file"; filename="a"\r\n\r\n',
+  ].map((text) => Buffer.from(text))
+  const end = Buffer.from('\r\n--b--\r\n')
+  const type = { 'content-type': 'multipart/form-data; boundary=b' }
+  const wanted: [number, string, Record<string, string>, Buffer[]][] = [
+    [413, '/v1/datasets?name=x', {}, rows],
+    [413, '/v1/datasets?name=x', {}, packed],
+    [413, '/v1/datasets', type, [...form, ...rows, end]],
+    [400, '/v1/datasets?name=..', {}, rows],
+    [400, '/v1/datasets?format=none', type, [...form, ...rows, end]],
+  ]
+  const first = await ask('GET', '/v1/datasets', {}, [])
+  for (const [status, path, headers, body] of wanted) {
+    t.match(await ask('POST', path, headers, body), String(status))
+    t.equal(await ask('GET', '/v1/datasets', {}, []), first, 'on the same connection')
+  }
+})
+
+async function blocksOf(stream: Readable): Promise<Buffer[]> {
+  const blocks: Buffer[] = []
+  for await (const block of stream) blocks.push(block as Buffer)
+  return blocks
+}
 
 t.test(
   'lines without end, bytes that are no text and deep or wide rows are set aside',
@@ -259,10 +306,11 @@ t.test('what a killed server left is removed at the next start, and only that', 
 t.test(
   'a disk that fills up: DISK_FULL, nothing half-written, and the server goes on',
   async (t) => {
-    const home = t.testdir()
+    const home = mkdtempSync(join(tmpdir(), 'steerlm-full-'))
+    t.teardown(() => rm(home, { recursive: true, force: true }))
     if (!mountTinyDisk(home))
       return t.comment('skipped: mounting a small file system takes root on Linux')
-    t.teardown(() => spawnSync('umount', ['-l', home]))
+    t.teardown(() => void spawnSync('umount', ['-l', home]))
     const server = await startUploadServer(t, { home, reserveBytes: 0 })
     t.equal((await server.post('name=small', ratedRow(1))).status, 201)
     const full = { status: 507, body: { error: { code: 'disk_full' } } }
