@@ -4,7 +4,7 @@
  * undisturbed run, every job once, no gap in any job's events, and chat back within ten seconds.
  *   node scripts/kill-test.ts [--kills 30] [--seed 1] [--rated 400] [--unrated 400] [--epochs 3] [--out DIR]
  */
-import { spawn, type ChildProcess } from 'node:child_process'
+import { spawn, type ChildProcess, type StdioOptions } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdirSync, readFileSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -50,10 +50,13 @@ class Supervised {
 
   start(): void {
     const args = [join(root, 'src/main.ts'), 'serve', '--port', values.port, '--home', this.#home]
-    this.#child = spawn(process.execPath, args, { cwd: root, stdio: ['ignore', 'ignore', 'pipe'] })
+    // Labelling and evaluating begin anew after a kill, so a storm of kills counts as attempts without progress.
+    const env = { ...process.env, STEERLM_JOB_ATTEMPTS: '100' }
+    const stdio: StdioOptions = ['ignore', 'ignore', 'pipe']
+    this.#child = spawn(process.execPath, args, { cwd: root, env, stdio })
     this.#child.stderr!.on('data', (data: Buffer) => this.#log.push(data.toString()))
     this.#child.once('exit', () => {
-      if (!this.#stopped) this.start()
+      if (!this.#stopped) setTimeout(() => this.start(), 200)
     })
   }
 
