@@ -41,7 +41,8 @@ export function createApi({ url, key, patient }: ApiOptions): Api {
       ...(body !== undefined && { 'content-type': type }),
       ...(key !== undefined && { authorization: `Bearer ${key}` }),
     }
-    return fetch(new URL(path, url), { method, headers, body, signal: options.signal })
+    const init: RequestInit = { method, headers, body, signal: options.signal }
+    return fetch(new URL(path, url), init)
   }
 
   const attempt = async (
