@@ -2,7 +2,8 @@
  * Kills a server, its job processes and its engine processes (SIGKILL) at random moments while `http-loop.ts` runs
  * against it, and checks that nothing is lost or doubled: the same rows and bit-identical weights as an
  * undisturbed run, every job once, no gap in any job's events, and chat back within ten seconds.
- *   node scripts/kill-test.ts [--kills 30] [--seed 1] [--rated 400] [--unrated 400] [--epochs 3] [--out DIR]
+ *   node scripts/kill-test.ts [--kills 30] [--seed 1] [--rated 400] [--unrated 400] [--epochs 3]
+ *     [--streams 4] [--out DIR]
  */
 import { spawn, type ChildProcess, type StdioOptions } from 'node:child_process'
 import { once } from 'node:events'
@@ -23,6 +24,7 @@ const { values } = parseArgs({
     rated: { type: 'string', default: '400' },
     unrated: { type: 'string', default: '400' },
     epochs: { type: 'string', default: '3' },
+    streams: { type: 'string', default: '4' },
     port: { type: 'string', default: '18099' },
     out: { type: 'string', default: join(tmpdir(), 'steerlm-kill-test') },
   },
@@ -118,8 +120,8 @@ interface LoopReport {
 
 /** Runs the loop script; `beside` runs while it does. */
 async function runLoop(beside?: (running: () => boolean) => Promise<void>): Promise<LoopReport> {
-  const { rated, unrated, epochs } = values
-  const scale = ['--rated', rated, '--unrated', unrated, '--epochs', epochs]
+  const { rated, unrated, epochs, streams } = values
+  const scale = ['--rated', rated, '--unrated', unrated, '--epochs', epochs, '--streams', streams]
   const args = [join(root, 'scripts/http-loop.ts'), '--url', url, '--patient', ...scale]
   const child = spawn(process.execPath, args, { cwd: root, stdio: ['ignore', 'pipe', 'inherit'] })
   let out = ''
