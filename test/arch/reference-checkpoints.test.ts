@@ -74,6 +74,7 @@ for (const name of referenceFolders) {
     const wanted = await alone.feed([tokens], [40], indices(tokens))
     // Row r starts r · 9 tokens later and then repeats its last token until the others have come.
     const starts = [0, 9, 18]
+    let worst = 0
     for (let step = 0; step < 40; step++) {
       const at = starts.map((start) => Math.max(0, step - start))
       const rows = at.map((position) => [tokens[position]!])
@@ -88,9 +89,9 @@ for (const name of referenceFolders) {
           wanted.subarray(position * V, (position + 1) * V),
         ),
       )
-      if (Math.max(...differences) > 1e-5) t.fail(`step ${step}: ${differences}`)
+      worst = Math.max(worst, ...differences)
     }
-    t.pass('40 ragged steps')
+    t.ok(worst < 1e-5, `40 ragged steps: largest difference ${worst}`)
   })
 
   t.test(`${name}: scores with the output head's rows are logits`, { skip }, async (t) => {
