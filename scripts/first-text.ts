@@ -15,7 +15,7 @@ import { parseArgs } from 'node:util'
 import { writeDataset } from '../src/datasets/dataset-store.ts'
 import { generateVillage } from '../src/datasets/village/index.ts'
 import { createRandom } from '../src/util/random.ts'
-import { quantile } from '../src/util/statistics.ts'
+import { percentile } from '../src/util/statistics.ts'
 
 const { values } = parseArgs({
   options: {
@@ -33,8 +33,15 @@ const prompts = [...generateVillage({ seed: 9, heldoutPrompts: 50 }).heldoutProm
   ({ messages }) => messages.slice(0, messages.findLastIndex(({ role }) => role === 'user') + 1),
 )
 
-/** Milliseconds to the first delta with text, and deltas a second after it, of one streamed chat. */
-async function chat(): Promise<{ firstMs: number; perSecond: number }> {
+interface Chat {
+  /** Milliseconds to the first delta with text. */
+  readonly firstMs: number
+  /** Deltas a second after it. */
+  readonly perSecond: number
+}
+
+/** Streams one reply. */
+async function chat(): Promise<Chat> {
   const messages = random.pick(prompts)
   const body = JSON.stringify({ model: 'village', messages, stream: true, max_tokens: 40 })
   const started = performance.now()
@@ -105,7 +112,8 @@ await once(createInterface({ input: server.stdout }), 'line')
 try {
   await measure(5)
   const chats = Math.ceil(Number(values.chats) / Number(values.rounds))
-  const [idle, training]: Awaited<ReturnType<typeof measure>>[] = [[], []]
+  const idle: Chat[] = []
+  const training: Chat[] = []
   let steps = 0
   let seconds = 0
   for (let round = 0; round < Number(values.rounds); round += 1) {
@@ -116,11 +124,11 @@ try {
     seconds += (performance.now() - started) / 1000
     steps += await endTraining(job)
   }
-  const describe = (results: typeof idle) => {
+  const describe = (results: readonly Chat[]) => {
     const first = results.map(({ firstMs }) => firstMs).toSorted((a, b) => a - b)
     const rate = results.map(({ perSecond }) => perSecond).toSorted((a, b) => a - b)
     const round = (value: number) => Math.round(value * 10) / 10
-    return { chats: results.length, p50: round(quantile(first, 0.5)), p95: round(quantile(first, 0.95)), max: round(first.at(-1)!), deltasPerSecond: round(quantile(rate, 0.5)) } // prettier-ignore
+    return { chats: results.length, p50: round(percentile(first, 0.5)), p95: round(percentile(first, 0.95)), max: round(first.at(-1)!), deltasPerSecond: round(percentile(rate, 0.5)) } // prettier-ignore
   }
   const [calm, busy] = [describe(idle), describe(training)]
   const ratio = Math.round((100 * busy.p95) / calm.p95) / 100
