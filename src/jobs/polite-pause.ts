@@ -2,7 +2,7 @@
 import { setTimeout as sleepFor } from 'node:timers/promises'
 
 /** While the server is busy, a job works this share of the time, unless told otherwise. */
-export const defaultBusyShare = 0.2
+export const defaultBusyShare = 0.5
 /** The longest single pause. */
 export const maxPauseMs = 5_000
 
