@@ -5,6 +5,7 @@ import type { Checkpoint } from '../weights/checkpoint.ts'
 import { architectureOf } from './architectures.ts'
 import { cachedAttention, promptAttention } from './blocks/attention-cores.ts'
 import { uniformPositions, type ModelConfig } from './model-config.ts'
+import { storedMatrices } from './stored-matrices.ts'
 import { fileWeights } from './weights.ts'
 
 /**
@@ -26,6 +27,7 @@ export function buildDecodeGraph(
     b,
     config,
     weight: fileWeights(b, checkpoint),
+    matrices: storedMatrices(b, checkpoint, config),
     attention: cachedAttention(b, config, { ids, positions }),
   }
   const hidden = architecture.hidden(ctx, ids)
@@ -50,7 +52,13 @@ export function buildScoreGraph(
   const lengths = b.input('lengths', 'int32', ['batch'])
   const positions = uniformPositions(config)
   const attention = promptAttention(b, config, { ids, lengths, positions })
-  const ctx = { b, config, weight: fileWeights(b, checkpoint), attention }
+  const ctx = {
+    b,
+    config,
+    weight: fileWeights(b, checkpoint),
+    matrices: storedMatrices(b, checkpoint, config),
+    attention,
+  }
   const hidden = architecture.hidden(ctx, ids)
   // Row r's last token is entry r·S + length − 1 of the flattened rows.
   const steps = b.op('ReduceMax', [b.op('ArangeLike', [ids], { axis: 1 })], {

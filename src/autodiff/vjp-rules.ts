@@ -263,4 +263,6 @@ export const vjpRules: { readonly [K in OpType]: VjpRule<K> | 'none' } = {
   ],
   CrossEntropyGrad: 'none',
   GroupQueryAttention: 'none',
+  MatMulNBits: 'none',
+  GatherBlockQuantized: 'none',
 }
