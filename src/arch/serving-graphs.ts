@@ -1,6 +1,7 @@
 /** The graphs that serve: `decode` (prefill and decode with a KV cache) and `score` (attributes). */
 import type { Graph } from '../graph/graph.ts'
 import { createBuilder } from '../ops/builder.ts'
+import { fuseSkipNorms } from '../ops/passes/fuse-skip-norms.ts'
 import type { Checkpoint } from '../weights/checkpoint.ts'
 import { architectureOf } from './architectures.ts'
 import { cachedAttention, promptAttention } from './blocks/attention-cores.ts'
@@ -33,7 +34,7 @@ export function buildDecodeGraph(
   const hidden = architecture.hidden(ctx, ids)
   const selected = b.op('Gather', [hidden, wanted], { axis: 1 })
   b.output('logits', architecture.logits(ctx, architecture.finalNorm(ctx, selected)))
-  return b.build()
+  return fuseSkipNorms(b.build())
 }
 
 /**
@@ -74,5 +75,5 @@ export function buildScoreGraph(
   const weight = b.constant('head.weight', [head.attributes, config.hiddenSize], head.weight)
   const bias = b.constant('head.bias', [head.attributes], head.bias)
   b.output('scores', b.op('Add', [b.op('MatMul', [normed, weight], { transB: true }), bias], {}))
-  return b.build()
+  return fuseSkipNorms(b.build())
 }

@@ -224,6 +224,13 @@ const emitGroupQueryAttention: EmitRule<'GroupQueryAttention'> = ({ e, i, o, att
   )
 }
 
+/** The kernel's other results are the mean and the inverse deviation. */
+const emitSkipRmsNorm: EmitRule<'SkipRmsNorm'> = ({ e, i, o, attrs }) => {
+  const outputs = [o[0]!, '', '', o[1]!]
+  const kernel = { epsilon: { float: attrs.epsilon } }
+  e.nodeTo(outputs, 'SkipSimplifiedLayerNormalization', i, kernel, MS)
+}
+
 /**
  * accuracy_level 4: activations become int8 by row and block, so rows do not influence one another.
  * Other levels have no CPU kernel for 8 bits and a slow one for 4 (ORT 1.30).
@@ -329,6 +336,7 @@ export const emitRules: { readonly [K in OpType]: EmitRule<K> } = {
   CrossEntropy: emitCrossEntropy,
   CrossEntropyGrad: emitCrossEntropyGrad,
   GroupQueryAttention: emitGroupQueryAttention,
+  SkipRmsNorm: emitSkipRmsNorm,
   MatMulNBits: emitMatMulNBits,
   GatherBlockQuantized: emitGatherBlockQuantized,
 }

@@ -89,6 +89,8 @@ export interface OpAttrs {
     /** Scores become c·tanh(score/c). */
     softcap?: number
   }
+  /** (x, skip, weight) → RmsNorm(x + skip) and x + skip. `passes/fuse-skip-norms.ts` makes them. Serving only. */
+  SkipRmsNorm: { epsilon: number }
   // Weights as integers in blocks with a scale each; `weights/block-layout.ts` says how they lie. Serving only.
   /** com.microsoft MatMulNBits: (x [..., K], blocks uint8 [N, K/b, b·bits/8], scales [N, K/b], bias? [N]) → [..., N]. */
   MatMulNBits: { bits: 4 | 8; blockSize: number }

@@ -186,6 +186,13 @@ export const shapeRules: { readonly [K in OpType]: ShapeRule<K> } = {
       outputs.push(...[3, 4].map((i) => ({ type: query.type, shape: arg(inputs, i).shape })))
     return outputs
   },
+  SkipRmsNorm: (inputs) => {
+    const { type, shape } = arg(inputs, 0)
+    return [
+      { type, shape },
+      { type, shape },
+    ]
+  },
   MatMulNBits: (inputs, { bits, blockSize }) => {
     const [x, blocks] = [arg(inputs, 0), arg(inputs, 1)]
     const [N, count, bytes] = blocks.shape as [number, number, number]
