@@ -11,6 +11,6 @@ import type { SessionOptions } from '../ort/index.ts'
  */
 export const runSettings = (threads?: number): Omit<SessionOptions, 'model'> => ({
   intraOpThreads: threads || availableParallelism(),
-  config: { 'session.intra_op.spin_duration_us': '50' },
+  config: { 'session.intra_op.spin_duration_us': '20' },
   memoryPattern: false,
 })

@@ -6,9 +6,10 @@ import { openModel } from '../../src/arch/index.ts'
 import { run as evaluate } from '../../src/commands/eval.ts'
 import { run as importModel } from '../../src/commands/import.ts'
 import { run as train } from '../../src/commands/train.ts'
+import { loadModelRuntime } from '../../src/services/model-runtime.ts'
 import { createScorer } from '../../src/engine/index.ts'
 import { checkModel } from '../../src/registry/check-model.ts'
-import { readManifest } from '../../src/registry/model-folder.ts'
+import { readManifest, writeManifest } from '../../src/registry/model-folder.ts'
 import { openSafetensors } from '../../src/weights/safetensors-reader.ts'
 import { writeSafetensors, type TensorToWrite } from '../../src/weights/safetensors-writer.ts'
 import { createTinyHome, type TinyHome } from '../fixtures/tiny-home.ts'
@@ -131,9 +132,12 @@ t.test('an attribute model keeps its head and scores about the same', async (t) 
   await writeSafetensors(join(from, 'head.safetensors'), head)
   const scores = async (modelDir: string) => {
     const scorer = await createScorer({ modelDir, threads: 1 })
-    const [row] = await scorer.score([[1, 7, 30, 200, 4]])
+    const row = [1, 7, 30, 200, 4]
+    const [alone] = await scorer.score([row])
+    const [padded] = await scorer.score([row, [9, 8, 7, 6, 5, 4, 3, 2, 1, 0]])
     await scorer.dispose()
-    return row!
+    t.ok(Math.max(...alone!.map((value, i) => Math.abs(value - padded![i]!))) < 1e-5, 'padding')
+    return alone!
   }
   const wanted = await scores(from)
   for (const scheme of ['f16', 'q8', 'q4']) {
@@ -185,6 +189,14 @@ t.test('a folder whose files do not hold what its configuration says is refused'
     )
   await claim({ bits: 8 })
   await t.rejects(openModel(dir), { code: 'BAD_CHECKPOINT', detail: /expected \[32,1,32\], file/ })
+  const manifest = await readManifest(dir)
+  await writeManifest(dir, { ...manifest, quantization: 'q8' })
+  await claim({})
+  for (const load of [checkModel, loadModelRuntime])
+    await t.rejects(async () => void (await load(dir)), {
+      code: 'BAD_CHECKPOINT',
+      detail: /steerlm\.json: quantization "q8", but config\.json describes q4/,
+    })
   await claim({ bits: 3 })
   await t.rejects(openModel(dir), {
     code: 'BAD_CHECKPOINT',
