@@ -3,6 +3,7 @@
  * (`docs/jobs.md`). Names of outputs are checked like everywhere; a spec never holds a path outside the import folder.
  */
 import { z } from 'zod'
+import { QuantizationScheme } from './model-manifest.ts'
 
 const name = z
   .string()
@@ -112,7 +113,7 @@ export const ImportSpec = z.strictObject({
   path: z.string().min(1).max(1000),
   name,
   attributes: name.nullish(),
-  quantize: z.enum(['f32', 'f16']).nullish(),
+  quantize: QuantizationScheme.nullish(),
   overwrite,
 })
 export type ImportSpec = z.infer<typeof ImportSpec>

@@ -7,6 +7,10 @@ import { AttributeSet } from './attributes.ts'
 export const TemplateKind = z.enum(['chat', 'nemo'])
 export type TemplateKind = z.infer<typeof TemplateKind>
 
+/** How the weights are stored: `f32`, `f16`, or integers of 8 or 4 bits in blocks. */
+export const QuantizationScheme = z.enum(['f32', 'f16', 'q8', 'q4'])
+export type QuantizationScheme = z.infer<typeof QuantizationScheme>
+
 /** A label combination seen in training: `values` in the order of `attributes`. */
 export const LabelCombination = z.strictObject({
   values: z.array(z.number()),
@@ -22,6 +26,8 @@ export const ModelManifest = z
     /** Empty: the model cannot be steered. */
     attributes: AttributeSet,
     combinations: z.array(LabelCombination).optional(),
+    /** What `import --quantize` made of the weights; absent: they are as they came. */
+    quantization: QuantizationScheme.optional(),
     /** How the model came to be: hyper-parameters, seeds, data set hashes, code version per stage. */
     stages: z.array(z.unknown()).optional(),
     metrics: z.record(z.string(), z.unknown()).optional(),

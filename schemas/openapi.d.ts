@@ -1572,7 +1572,7 @@ export interface components {
             path: string;
             name: string;
             attributes?: string | null;
-            quantize?: ("f32" | "f16") | null;
+            quantize?: ("f32" | "f16" | "q8" | "q4") | null;
             overwrite?: boolean | null;
         };
         Job: {

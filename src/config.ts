@@ -37,7 +37,7 @@ const Config = z.strictObject({
   slots: wholeNumber(1, 256).default(8),
   /** Requests that may wait for a model. */
   queueLimit: wholeNumber(1, 1_000_000).default(256),
-  /** Threads of one model; unset: one for each physical core. */
+  /** Threads of one model; unset: one for each core. */
   threads: wholeNumber(1, 1024).optional(),
   /** Jobs that run at the same time in this server; 0: other workers do them. */
   jobs: wholeNumber(0, 64).default(1),

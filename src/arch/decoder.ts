@@ -2,11 +2,14 @@
 import type { Architecture } from './architecture.ts'
 import type { Block, NamedShape } from './blocks/block-context.ts'
 import { embed } from './blocks/embed.ts'
+import { product } from './blocks/matrices.ts'
 import { rmsNorm } from './blocks/norm.ts'
 import { softcap } from './blocks/softcap.ts'
 
 const EMBEDDING = 'model.embed_tokens.weight'
 const HEAD = 'lm_head.weight'
+
+const layerOf = (weight: string) => weight.replace(/\.weight$/, '')
 
 const layerName = (layer: number) => `model.layers.${layer}`
 
@@ -26,9 +29,9 @@ export function decoder(
     },
     finalNorm: (ctx, x) => rmsNorm(ctx, x, 'model.norm'),
     logits(ctx, x) {
-      const { vocabSize, hiddenSize, tiedEmbeddings, logitSoftcap } = ctx.config
-      const w = ctx.weight(tiedEmbeddings ? EMBEDDING : HEAD, [vocabSize, hiddenSize])
-      return softcap(ctx.b, ctx.b.op('MatMul', [x, w], { transB: true }), logitSoftcap)
+      const { vocabSize: out, tiedEmbeddings, logitSoftcap } = ctx.config
+      const head = layerOf(tiedEmbeddings ? EMBEDDING : HEAD)
+      return softcap(ctx.b, product(ctx, x, head, { out, bias: false }), logitSoftcap)
     },
     weights(config) {
       const { vocabSize: V, hiddenSize: H, layers, tiedEmbeddings } = config

@@ -47,6 +47,13 @@ export interface LayerAttention {
 
 export type Activation = 'silu' | 'gelu_tanh'
 
+/** Matrices stored as integers in blocks (`weights/block-layout.ts`). */
+export interface Quantization {
+  readonly bits: 4 | 8
+  /** Of the matrices with a row for every token: the embedding and the output head. */
+  readonly vocabularyBits: 4 | 8
+}
+
 export interface ModelConfig {
   readonly architecture: string
   readonly vocabSize: number
@@ -74,6 +81,8 @@ export interface ModelConfig {
   readonly logitSoftcap: number | null
   /** One entry a layer. Layers with the same positions share the `Rope` object. */
   readonly attention: readonly LayerAttention[]
+  /** Null: every weight is a float. */
+  readonly quantization: Quantization | null
 }
 
 /**

@@ -1,10 +1,12 @@
 /** The graphs that serve: `decode` (prefill and decode with a KV cache) and `score` (attributes). */
 import type { Graph } from '../graph/graph.ts'
 import { createBuilder } from '../ops/builder.ts'
+import { fuseSkipNorms } from '../ops/passes/fuse-skip-norms.ts'
 import type { Checkpoint } from '../weights/checkpoint.ts'
 import { architectureOf } from './architectures.ts'
 import { cachedAttention, promptAttention } from './blocks/attention-cores.ts'
 import { uniformPositions, type ModelConfig } from './model-config.ts'
+import { storedMatrices } from './stored-matrices.ts'
 import { fileWeights } from './weights.ts'
 
 /**
@@ -26,12 +28,13 @@ export function buildDecodeGraph(
     b,
     config,
     weight: fileWeights(b, checkpoint),
+    matrices: storedMatrices(b, checkpoint, config),
     attention: cachedAttention(b, config, { ids, positions }),
   }
   const hidden = architecture.hidden(ctx, ids)
   const selected = b.op('Gather', [hidden, wanted], { axis: 1 })
   b.output('logits', architecture.logits(ctx, architecture.finalNorm(ctx, selected)))
-  return b.build()
+  return fuseSkipNorms(b.build())
 }
 
 /**
@@ -50,7 +53,13 @@ export function buildScoreGraph(
   const lengths = b.input('lengths', 'int32', ['batch'])
   const positions = uniformPositions(config)
   const attention = promptAttention(b, config, { ids, lengths, positions })
-  const ctx = { b, config, weight: fileWeights(b, checkpoint), attention }
+  const ctx = {
+    b,
+    config,
+    weight: fileWeights(b, checkpoint),
+    matrices: storedMatrices(b, checkpoint, config),
+    attention,
+  }
   const hidden = architecture.hidden(ctx, ids)
   // Row r's last token is entry r·S + length − 1 of the flattened rows.
   const steps = b.op('ReduceMax', [b.op('ArangeLike', [ids], { axis: 1 })], {
@@ -66,5 +75,5 @@ export function buildScoreGraph(
   const weight = b.constant('head.weight', [head.attributes, config.hiddenSize], head.weight)
   const bias = b.constant('head.bias', [head.attributes], head.bias)
   b.output('scores', b.op('Add', [b.op('MatMul', [normed, weight], { transB: true }), bias], {}))
-  return b.build()
+  return fuseSkipNorms(b.build())
 }

@@ -263,4 +263,7 @@ export const vjpRules: { readonly [K in OpType]: VjpRule<K> | 'none' } = {
   ],
   CrossEntropyGrad: 'none',
   GroupQueryAttention: 'none',
+  SkipRmsNorm: 'none',
+  MatMulNBits: 'none',
+  GatherBlockQuantized: 'none',
 }

@@ -1,4 +1,4 @@
-/** `steerlm eval steering|apm|compare`: how well sliders and attribute models work, as reports. */
+/** `steerlm eval steering|apm|perplexity|compare`: how well sliders and attribute models work, as reports. */
 import { readFile } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
 import type { AttributeSet } from '../../schemas/attributes.ts'
@@ -19,6 +19,7 @@ import { writeFileAtomic } from '../util/atomic-file.ts'
 import { createProgress } from '../util/progress.ts'
 import { createPausePoint, workHost } from '../util/work-host.ts'
 import { openWorkLog, type WorkLog } from '../util/work-log.ts'
+import { runPerplexity } from './perplexity.ts'
 import { modelPlaces, openModelText, type OpenedModel } from './workplace.ts'
 import { sampleReply, type SampledReply } from './sample-reply.ts'
 
@@ -267,9 +268,11 @@ async function readReport(path: string | undefined): Promise<SteeringReport> {
 }
 
 export async function run(argv: string[]): Promise<number> {
+  if (argv[0] === 'perplexity') return runPerplexity(argv.slice(1))
   const { values, positionals, help } = parseFlags(argv, flags)
   const [topic, ...files] = positionals
-  if (help) console.log(helpText('steerlm eval steering | apm | compare A.json B.json', flags))
+  if (help)
+    console.log(helpText('steerlm eval steering | apm | perplexity | compare A.json B.json', flags))
   else if (topic === 'steering' && files.length === 0) await steering(values)
   else if (topic === 'apm' && files.length === 0) await apm(values)
   else if (topic === 'compare' && files.length === 2)
@@ -277,7 +280,7 @@ export async function run(argv: string[]): Promise<number> {
   else
     fail(
       'BAD_ARGUMENT',
-      `eval: expected steering, apm or compare A B, got "${positionals.join(' ')}"`,
+      `eval: expected steering, apm, perplexity or compare A B, got "${positionals.join(' ')}"`,
     )
   return 0
 }

@@ -1,31 +1,29 @@
 /** `steerlm import`: a Hugging Face checkpoint folder into the workspace, checked first. */
 import { copyFile, mkdir, readdir, stat } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
+import { QuantizationScheme } from '../../schemas/model-manifest.ts'
 import { openModel, readModelConfig } from '../arch/index.ts'
-import { architectureOf } from '../arch/architectures.ts'
 import { fail } from '../errors.ts'
 import { attributeSet } from '../labels/attribute-sets.ts'
 import { readManifest, userModelPath, writeManifest } from '../registry/model-folder.ts'
 import { loadTokenizer } from '../text/tokenizer.ts'
-import { checkpointParams } from '../training/initial-state.ts'
 import { helpText, parseFlags } from '../util/args.ts'
 import { writeFolder } from '../util/folder.ts'
+import { quantizeModel } from './quantize-model.ts'
 import { modelPlaces } from './workplace.ts'
-import { readRawConfig, writeModel } from './write-model.ts'
+import { MODEL_FILE } from './write-model.ts'
 
 const flags = {
   name: { type: 'string', help: "name in the workspace; default: the folder's" },
   attributes: { type: 'string', help: 'attribute set that the model was trained to follow' },
   quantize: {
     type: 'string',
-    choices: ['f32', 'f16'],
+    choices: QuantizationScheme.options,
     help: 'store the weights so; default: as they are',
   },
   json: { type: 'boolean', default: false, help: 'print the result as JSON' },
   home: { type: 'string', help: 'data folder (STEERLM_HOME, ~/.steerlm)' },
 } as const
-
-const MODEL_FILE = /\.(json|safetensors|jinja)$/
 
 async function copyModel(from: string, to: string): Promise<void> {
   await mkdir(dirname(to), { recursive: true })
@@ -61,16 +59,8 @@ export async function run(argv: string[]): Promise<number> {
       await copyModel(from, path)
       await writeManifest(path, manifest)
     } else {
-      const architecture = architectureOf(config)
-      await writeModel({
-        path,
-        textFrom: from,
-        config: await readRawConfig(from),
-        tensors: await checkpointParams(checkpoint, architecture, config),
-        shapes: architecture.weights(config),
-        manifest,
-        dtype: values.quantize as 'f32' | 'f16',
-      })
+      const scheme = QuantizationScheme.parse(values.quantize)
+      await quantizeModel({ from, to: path, scheme, config, checkpoint, manifest })
     }
   } finally {
     await checkpoint.close()

@@ -93,7 +93,7 @@ async function openBase(kind: Kind, values: Values, places: ModelPlaces): Promis
   }
   if (values.base !== undefined) {
     const text = await openModelText(values.base, places, chosen)
-    return { ...(await openModel(text.dir)), rawConfig: await readRawConfig(text.dir), text }
+    return { ...(await openFloatModel(text.dir)), rawConfig: await readRawConfig(text.dir), text }
   }
   if (kind !== 'pretrain' || values.config === undefined || values.tokenizer === undefined)
     return fail(
@@ -107,6 +107,15 @@ async function openBase(kind: Kind, values: Values, places: ModelPlaces): Promis
   const config = parseModelConfig(rawConfig, values.config)
   const text = await openModelFolder(values.tokenizer, chosen)
   return { config, rawConfig, text }
+}
+
+/** Gradients need floats, and the rounding of a quantised model would be learnt as if it were meant. */
+async function openFloatModel(dir: string): Promise<Awaited<ReturnType<typeof openModel>>> {
+  const opened = await openModel(dir)
+  if (opened.config.quantization === null) return opened
+  await opened.checkpoint.close()
+  const why = 'is quantised; train the model that it was made from'
+  return fail('BAD_ARGUMENT', `--base: ${dir} ${why}`, { param: 'base' })
 }
 
 /** The base with a token for every `name:value`, where --label-tokens asks for it. */

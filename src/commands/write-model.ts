@@ -10,6 +10,9 @@ import { writeFolder } from '../util/folder.ts'
 import { float32ToFloat16 } from '../weights/float-conversion.ts'
 import { writeSafetensors } from '../weights/safetensors-writer.ts'
 
+/** What is taken from a model's folder. */
+export const MODEL_FILE = /\.(json|safetensors|jinja)$/
+
 /** The files of a model folder that its text side is made of. */
 export const textFiles = [
   'tokenizer.json',

@@ -12,7 +12,7 @@ export interface EngineOptions {
   slots?: number
   /** Tokens of prompt and reply together; by default what the checkpoint allows, at most 4096. */
   contextLength?: number
-  /** Threads of one run; by default one for each physical core. */
+  /** Threads of one run; by default one for each core. */
   threads?: number
   /** Requests that may wait for a slot. */
   queueLimit?: number

@@ -12,6 +12,7 @@ import { buildDecodeModel } from './serving-models.ts'
 import { fail } from '../errors.ts'
 import type { Binding } from '../ort/index.ts'
 import { createTensor, Session } from '../ort/index.ts'
+import { runSettings } from './run-settings.ts'
 import type { DecodeInput, ModelStep, PrefillInput } from './model-step.ts'
 
 export interface OrtModelStepOptions {
@@ -113,12 +114,8 @@ export class OrtModelStep implements ModelStep {
     const contextLength = contextOf(config)
     const size = { slots: options.slots, contextLength }
     const layers = allocateCache(config, size)
-    const session = await Session.create({
-      model,
-      weightsDirectory,
-      intraOpThreads: options.threads,
-      memoryPattern: false,
-    })
+    const run = runSettings(options.threads)
+    const session = await Session.create({ model, weightsDirectory, ...run })
     return new OrtModelStep(session, config, { ...size, layers })
   }
 

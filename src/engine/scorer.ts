@@ -7,6 +7,7 @@
 import { uniformPositions } from '../arch/index.ts'
 import { fail } from '../errors.ts'
 import { createTensor, Session } from '../ort/index.ts'
+import { runSettings } from './run-settings.ts'
 import { buildScoreModel } from './serving-models.ts'
 
 export interface Scorer {
@@ -23,7 +24,7 @@ export interface Scorer {
 
 export interface ScorerOptions {
   modelDir: string
-  /** Threads of one run; by default one for each physical core. */
+  /** Threads of one run; by default one for each core. */
   threads?: number
 }
 
@@ -47,12 +48,8 @@ export function planBatches(lengths: readonly number[]): number[][] {
 /** Loads an attribute model. The caller disposes the scorer. */
 export async function createScorer(options: ScorerOptions): Promise<Scorer> {
   const { model, weightsDirectory, config, attributes } = await buildScoreModel(options.modelDir)
-  const session = await Session.create({
-    model,
-    weightsDirectory,
-    intraOpThreads: options.threads,
-    memoryPattern: false,
-  })
+  const run = runSettings(options.threads)
+  const session = await Session.create({ model, weightsDirectory, ...run })
   const limits = { vocabSize: config.vocabSize, maxLength: uniformPositions(config) }
   let tail: Promise<unknown> = Promise.resolve()
   let disposed = false

@@ -224,6 +224,44 @@ const emitGroupQueryAttention: EmitRule<'GroupQueryAttention'> = ({ e, i, o, att
   )
 }
 
+/** The kernel's other results are the mean and the inverse deviation. */
+const emitSkipRmsNorm: EmitRule<'SkipRmsNorm'> = ({ e, i, o, attrs }) => {
+  const outputs = [o[0]!, '', '', o[1]!]
+  const kernel = { epsilon: { float: attrs.epsilon } }
+  e.nodeTo(outputs, 'SkipSimplifiedLayerNormalization', i, kernel, MS)
+}
+
+/**
+ * accuracy_level 4: activations become int8 by row and block, so rows do not influence one another.
+ * Other levels have no CPU kernel for 8 bits and a slow one for 4 (ORT 1.30).
+ */
+const emitMatMulNBits: EmitRule<'MatMulNBits'> = ({ e, node, i, o, attrs }) => {
+  const [x, blocks, scales, bias] = i as [string, string, string, string?]
+  const inputs = bias === undefined ? [x, blocks, scales] : [x, blocks, scales, '', '', bias]
+  const kernel = {
+    K: { int: Number(input(node, 0).shape.at(-1)) },
+    N: { int: Number(input(node, 1).shape[0]) },
+    bits: { int: attrs.bits },
+    block_size: { int: attrs.blockSize },
+    accuracy_level: { int: 4 },
+  }
+  e.nodeTo(o, 'MatMulNBits', inputs, kernel, MS)
+}
+
+const emitGatherBlockQuantized: EmitRule<'GatherBlockQuantized'> = ({ e, i, o, attrs }) =>
+  e.nodeTo(
+    o,
+    'GatherBlockQuantized',
+    i,
+    {
+      bits: { int: attrs.bits },
+      block_size: { int: attrs.blockSize },
+      gather_axis: { int: 0 },
+      quantize_axis: { int: 1 },
+    },
+    MS,
+  )
+
 export const emitRules: { readonly [K in OpType]: EmitRule<K> } = {
   Add: plain('Add'),
   Sub: plain('Sub'),
@@ -298,4 +336,7 @@ export const emitRules: { readonly [K in OpType]: EmitRule<K> } = {
   CrossEntropy: emitCrossEntropy,
   CrossEntropyGrad: emitCrossEntropyGrad,
   GroupQueryAttention: emitGroupQueryAttention,
+  SkipRmsNorm: emitSkipRmsNorm,
+  MatMulNBits: emitMatMulNBits,
+  GatherBlockQuantized: emitGatherBlockQuantized,
 }

@@ -75,7 +75,10 @@ export interface OpAttrs {
   CrossEntropy: NoAttrs
   /** (logp [T, V], targets [T], weights [T], dloss []) → d logits. */
   CrossEntropyGrad: NoAttrs
-  /** com.microsoft GroupQueryAttention: attention with a KV cache, rotary inside. */
+  /**
+   * com.microsoft GroupQueryAttention: attention with a KV cache, rotary inside. Key and value may be
+   * absent: then the query holds all three, [B, S, (N + 2Nkv)·D].
+   */
   GroupQueryAttention: {
     numHeads: number
     kvHeads: number
@@ -86,6 +89,13 @@ export interface OpAttrs {
     /** Scores become c·tanh(score/c). */
     softcap?: number
   }
+  /** (x, skip, weight) → RmsNorm(x + skip) and x + skip. `passes/fuse-skip-norms.ts` makes them. Serving only. */
+  SkipRmsNorm: { epsilon: number }
+  // Weights as integers in blocks with a scale each; `weights/block-layout.ts` says how they lie. Serving only.
+  /** com.microsoft MatMulNBits: (x [..., K], blocks uint8 [N, K/b, b·bits/8], scales [N, K/b], bias? [N]) → [..., N]. */
+  MatMulNBits: { bits: 4 | 8; blockSize: number }
+  /** com.microsoft GatherBlockQuantized: (data uint8 [V, H·bits/8], ids, scales [V, H/b]) → [..., H]. */
+  GatherBlockQuantized: { bits: 4 | 8; blockSize: number }
 }
 
 export type OpType = keyof OpAttrs

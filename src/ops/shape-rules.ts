@@ -176,12 +176,32 @@ export const shapeRules: { readonly [K in OpType]: ShapeRule<K> } = {
     ]
   },
   CrossEntropyGrad: unary,
-  GroupQueryAttention: (inputs) => {
+  GroupQueryAttention: (inputs, { numHeads, kvHeads }) => {
     const query = arg(inputs, 0)
     const past = inputs[3]
-    const outputs: OutputSpec[] = [{ type: query.type, shape: query.shape }]
+    const width = Number(query.shape.at(-1))
+    const size = inputs[1] ? width : (width / (numHeads + 2 * kvHeads)) * numHeads
+    const outputs: OutputSpec[] = [{ type: query.type, shape: [...query.shape.slice(0, -1), size] }]
     if (past)
       outputs.push(...[3, 4].map((i) => ({ type: query.type, shape: arg(inputs, i).shape })))
     return outputs
+  },
+  SkipRmsNorm: (inputs) => {
+    const { type, shape } = arg(inputs, 0)
+    return [
+      { type, shape },
+      { type, shape },
+    ]
+  },
+  MatMulNBits: (inputs, { bits, blockSize }) => {
+    const [x, blocks] = [arg(inputs, 0), arg(inputs, 1)]
+    const [N, count, bytes] = blocks.shape as [number, number, number]
+    if (x.shape.at(-1) !== count * blockSize || bytes * 8 !== blockSize * bits)
+      throw new Error(`internal: MatMulNBits of ${text(x)} and ${text(blocks)}`)
+    return [{ type: x.type, shape: [...x.shape.slice(0, -1), N] }]
+  },
+  GatherBlockQuantized: (inputs, { bits }) => {
+    const [data, ids, scales] = [arg(inputs, 0), arg(inputs, 1), arg(inputs, 2)]
+    return [{ type: scales.type, shape: [...ids.shape, (Number(data.shape[1]) * 8) / bits] }]
   },
 }

@@ -1,7 +1,7 @@
 /** Whether a model folder can be served, as far as reading without loading tells. */
 import { join } from 'node:path'
 import type { ModelManifest } from '../../schemas/model-manifest.ts'
-import { openModel } from '../arch/index.ts'
+import { openModel, type ModelConfig } from '../arch/index.ts'
 import { fail } from '../errors.ts'
 import { loadChatTemplate } from '../text/chat-template.ts'
 import { loadTokenizer } from '../text/tokenizer.ts'
@@ -17,10 +17,22 @@ export async function checkModel(dir: string): Promise<ModelManifest> {
   await Promise.all([loadTokenizer(dir), loadChatTemplate(dir)])
   const { config, checkpoint } = await openModel(dir)
   await checkpoint.close()
+  checkScheme(dir, manifest, config)
   if (manifest.kind === 'attribute-model') {
     await checkHead(join(dir, 'head.safetensors'), manifest.attributes.length, config.hiddenSize)
   }
   return manifest
+}
+
+/** Whether `steerlm.json` names the scheme that `config.json` describes. */
+export function checkScheme(dir: string, manifest: ModelManifest, config: ModelConfig): void {
+  const named = manifest.quantization
+  const found = config.quantization ? `q${config.quantization.bits}` : 'floats'
+  const expected = named === undefined || named.startsWith('f') ? 'floats' : named
+  // A folder without a manifest of ours, or with an older one, says nothing.
+  if (found === expected || named === undefined) return
+  const path = join(dir, 'steerlm.json')
+  fail('BAD_CHECKPOINT', `${path}: quantization "${named}", but config.json describes ${found}`)
 }
 
 async function checkHead(path: string, attributes: number, hiddenSize: number): Promise<void> {

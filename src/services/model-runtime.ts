@@ -2,8 +2,10 @@
 import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { ModelManifest } from '../../schemas/model-manifest.ts'
+import { readModelConfig } from '../arch/index.ts'
 import { createPromptTemplate } from '../datasets/prompt-template.ts'
 import { createEngine, createScorer } from '../engine/index.ts'
+import { checkScheme } from '../registry/check-model.ts'
 import { attributeModelOf, readManifest } from '../registry/model-folder.ts'
 import { loadChatTemplate } from '../text/chat-template.ts'
 import { isObject, readJsonIfPresent } from '../text/json-file.ts'
@@ -34,6 +36,7 @@ export async function loadModelRuntime(
     loadChatTemplate(dir),
     readSampling(dir),
   ])
+  checkScheme(dir, manifest, await readModelConfig(dir))
   const { kind, attributes } = manifest
   const template =
     manifest.template === 'chat' && !chatTemplate

@@ -45,6 +45,18 @@ export async function writeFully(file: FileHandle, bytes: Uint8Array): Promise<v
   }
 }
 
+/** The same at a position of the file. */
+export async function writeFullyAt(
+  file: FileHandle,
+  bytes: Uint8Array,
+  position: number,
+): Promise<void> {
+  for (let done = 0; done < bytes.length;) {
+    const length = Math.min(1 << 30, bytes.length - done)
+    done += (await file.write(bytes, done, length, position + done)).bytesWritten
+  }
+}
+
 /**
  * Calls `write` with a fresh file beside `path` and renames it to `path` when all is on the disk.
  * When anything fails the fresh file is removed and an older one at `path` stays as it was.

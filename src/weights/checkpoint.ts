@@ -6,7 +6,7 @@ import { fail } from '../errors.ts'
 import type { TensorEntry } from './safetensors-header.ts'
 import { openSafetensors, type SafetensorsFile } from './safetensors-reader.ts'
 
-interface StoredTensor {
+export interface StoredTensor {
   readonly file: SafetensorsFile
   readonly entry: TensorEntry
 }

@@ -15,6 +15,10 @@ export interface SafetensorsFile extends Header {
   read(name: string): Promise<Uint8Array<ArrayBuffer>>
   /** The tensor's numbers; F32, F16 and BF16 only. */
   readFloat32(name: string): Promise<Float32Array<ArrayBuffer>>
+  /** The bytes of rows `first` to `end` − 1, a row being an entry of the first dimension. */
+  readRowBytes(name: string, first: number, end: number): Promise<Uint8Array<ArrayBuffer>>
+  /** The numbers of those rows; F32, F16 and BF16 only. */
+  readRows(name: string, first: number, end: number): Promise<Float32Array<ArrayBuffer>>
   close(): Promise<void>
 }
 
@@ -84,6 +88,14 @@ export async function openSafetensors(path: string): Promise<SafetensorsFile> {
   }
   const entryOf = (name: string): TensorEntry =>
     header.tensors.get(name) ?? fail('BAD_CHECKPOINT', `${path}: tensor "${name}" is missing`)
+  const readRows = ({ offset, length, shape }: TensorEntry, first: number, end: number) => {
+    const rowBytes = length / (shape[0] ?? 1)
+    return readRange(
+      file,
+      { offset: offset + first * rowBytes, length: (end - first) * rowBytes },
+      path,
+    )
+  }
   return {
     ...header,
     path,
@@ -91,6 +103,12 @@ export async function openSafetensors(path: string): Promise<SafetensorsFile> {
     async readFloat32(name) {
       const entry = entryOf(name)
       return toFloat32(await readRange(file, entry, path), entry, `${path}: tensor "${name}"`)
+    },
+    readRowBytes: async (name, first, end) => readRows(entryOf(name), first, end),
+    async readRows(name, first, end) {
+      const entry = entryOf(name)
+      const bytes = await readRows(entry, first, end)
+      return toFloat32(bytes, entry, `${path}: tensor "${name}"`)
     },
     close: () => file.close(),
   }

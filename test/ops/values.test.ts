@@ -222,6 +222,14 @@ check('RmsNorm', [[2, 3, 8], [8]], { epsilon: 1e-2 }, (x, w) => {
   ]
 })
 
+check('SkipRmsNorm', [[2, 3, 8], [2, 3, 8], [8]], { epsilon: 1e-2 }, (x, skip, w) => {
+  const total = zip(x!, skip!, (a, b) => a + b)
+  const meanSquare = reduce(total, [2], true, (v) => sum(v.map((e) => e * e)) / v.length)
+  const inverse = map(meanSquare, (m) => 1 / Math.sqrt(m + 1e-2))
+  const scaled = zip(total, inverse, (a, b) => a * b)
+  return [zip(scaled, w!, (a, b) => a * b), total]
+})
+
 /** Rotates the two halves of a head: (a, b) → (a cos − b sin, b cos + a sin). */
 const rotated = (
   half: number,
@@ -272,7 +280,7 @@ check('CrossEntropyGrad', [[3, 4], columns, [3], []], {}, (logp, i, w, dloss) =>
 )
 
 /** Kernels that exist in float32 only. */
-const onlyFloat32: OpType[] = ['RotaryAt']
+const onlyFloat32: OpType[] = ['RotaryAt', 'SkipRmsNorm']
 
 for (const float of ['float32', 'float64'] as const) {
   const tolerance = float === 'float32' ? 1e-5 : 1e-12
@@ -328,7 +336,7 @@ t.test('Where takes each element from one of its branches', async (t) => {
 })
 
 t.test('every operator has a value test', async (t) => {
-  const elsewhere = ['Where', 'GroupQueryAttention']
+  const elsewhere = ['Where', 'GroupQueryAttention', 'MatMulNBits', 'GatherBlockQuantized']
   const tested = new Set<string>([...cases.map(({ op }) => op), ...elsewhere])
   t.same(
     Object.keys(emitRules).filter((op) => !tested.has(op)),

@@ -37,6 +37,25 @@ function tokenPositions(b: Builder, ids: Value, seqlens: Value): Value {
   return b.op('Add', [starts, columns], {})
 }
 
+/** What q, k and v are slices of, where they are all of it and lie in that order: the kernel takes it whole. */
+function packedInput(b: Builder, parts: readonly Value[]): Value | undefined {
+  const slices = parts.map((part) => b.producer(part))
+  const whole = slices[0]?.inputs[0]
+  let end = 0
+  for (const node of slices) {
+    if (node?.op !== 'Slice' || node.inputs[0] !== whole || node.attrs.start !== end)
+      return undefined
+    end = Number(node.attrs.end)
+  }
+  return whole?.shape.at(-1) === end ? whole : undefined
+}
+
+/** The kernel's first three inputs. */
+const queryInputs = (b: Builder, q: Value, k: Value, v: Value): (Value | null)[] => {
+  const packed = packedInput(b, [q, k, v])
+  return packed ? [packed, null, null] : [q, k, v]
+}
+
 /** q and k as the kernel wants them, and the tables it needs where it rotates by itself. */
 function kernelInputs(
   b: Builder,
@@ -72,7 +91,8 @@ export function cachedAttention(
     const pastKey = b.input(`past_key_values.${layer}.key`, 'float32', cacheShape)
     const pastValue = b.input(`past_key_values.${layer}.value`, 'float32', cacheShape)
     const ready = prepare(plan.rope, q, k)
-    const inputs = [ready.q, ready.k, v, pastKey, pastValue, seqlens, total, ...ready.tables]
+    const query = queryInputs(b, ready.q, ready.k, v)
+    const inputs = [...query, pastKey, pastValue, seqlens, total, ...ready.tables]
     const [y, key, value] = b.ops('GroupQueryAttention', inputs, attrs(config, plan))
     b.output(`present.${layer}.key`, key!)
     b.output(`present.${layer}.value`, value!)
@@ -100,7 +120,8 @@ export function promptAttention(
   return (layer, q, k, v) => {
     const plan = config.attention[layer]!
     const ready = prepare(plan.rope, q, k)
-    const inputs = [ready.q, ready.k, v, null, null, seqlens, total, ...ready.tables]
+    const query = queryInputs(b, ready.q, ready.k, v)
+    const inputs = [...query, null, null, seqlens, total, ...ready.tables]
     return b.op('GroupQueryAttention', inputs, attrs(config, plan))
   }
 }

@@ -2,7 +2,7 @@
 import type { Value } from '../../graph/graph.ts'
 import type { ModelConfig } from '../model-config.ts'
 import type { Block, BlockContext } from './block-context.ts'
-import { linear, linearShapes, splitColumns } from './linear.ts'
+import { linear, linears, linearShapes, splitColumns } from './linear.ts'
 import { headNorm } from './norm.ts'
 
 const sizesOf = ({ heads, kvHeads, headDim, hiddenSize }: ModelConfig) => ({
@@ -22,14 +22,16 @@ export const attention = ({ headNorms = false } = {}): Block => ({
   apply(ctx, x, { layer, name }) {
     const { heads, kvHeads, qkvBias: bias } = ctx.config
     const { q: qSize, kv: kvSize } = sizesOf(ctx.config)
-    let q = linear(ctx, x, `${name}.q_proj`, { out: qSize, bias })
-    let k = linear(ctx, x, `${name}.k_proj`, { out: kvSize, bias })
-    const v = linear(ctx, x, `${name}.v_proj`, { out: kvSize, bias })
-    if (headNorms) {
-      q = headNorm(ctx, q, heads, `${name}.q_norm`)
-      k = headNorm(ctx, k, kvHeads, `${name}.k_norm`)
-    }
-    return output(ctx, ctx.attention(layer, q, k, v), name)
+    const projections = [
+      { name: `${name}.q_proj`, out: qSize },
+      { name: `${name}.k_proj`, out: kvSize },
+      { name: `${name}.v_proj`, out: kvSize },
+    ]
+    const [q, k, v] = linears(ctx, x, projections, bias) as [Value, Value, Value]
+    if (!headNorms) return output(ctx, ctx.attention(layer, q, k, v), name)
+    const normedQ = headNorm(ctx, q, heads, `${name}.q_norm`)
+    const normedK = headNorm(ctx, k, kvHeads, `${name}.k_norm`)
+    return output(ctx, ctx.attention(layer, normedQ, normedK, v), name)
   },
   weights(config, name) {
     const { q, kv, hidden } = sizesOf(config)

@@ -13,11 +13,24 @@ export interface LoraPair {
 /** Attention over projected q [B,S,N·D], k and v [B,S,Nkv·D] → [B,S,N·D]; one per graph kind. */
 export type AttentionCore = (layer: number, q: Value, k: Value, v: Value) => Value
 
+/**
+ * Weights of a serving graph as they lie in the checkpoint's files: some as integers, some next to one
+ * another. Each answer is undefined where the plain tensors must do.
+ */
+export interface StoredMatrices {
+  /** x Wᵀ (+ bias), where W is the named layers' matrices below one another. Names are without `.weight`. */
+  product(x: Value, layers: readonly string[], bias: boolean): Value | undefined
+  /** Rows of the tensor `name` at `ids`. */
+  rows(ids: Value, name: string): Value | undefined
+}
+
 export interface BlockContext {
   readonly b: Builder
   readonly config: ModelConfig
   /** The weight of that checkpoint name, in the builder's float type. */
   weight(name: string, shape: readonly number[]): Value
+  /** In serving graphs: matrices as the checkpoint's files hold them. */
+  readonly matrices?: StoredMatrices
   /** The adapter of a linear layer, by the layer's checkpoint name without `.weight`. */
   lora?(name: string): LoraPair | undefined
   readonly attention: AttentionCore

@@ -1,7 +1,7 @@
 /** Gated feed-forward: down(act(gate(x)) ∘ up(x)). (Shazeer 2020) */
 import type { Value } from '../../graph/graph.ts'
 import type { Block, BlockContext } from './block-context.ts'
-import { linear, linearShapes, splitColumns } from './linear.ts'
+import { linear, linears, linearShapes, splitColumns } from './linear.ts'
 
 const activationOps = { silu: 'Silu', gelu_tanh: 'GeluTanh' } as const
 
@@ -15,8 +15,12 @@ function gated(ctx: BlockContext, gate: Value, up: Value, name: string): Value {
 export const gatedMlp: Block = {
   apply(ctx, x, { name }) {
     const { intermediateSize: out, mlpBias: bias } = ctx.config
-    const gate = linear(ctx, x, `${name}.gate_proj`, { out, bias })
-    return gated(ctx, gate, linear(ctx, x, `${name}.up_proj`, { out, bias }), name)
+    const layers = [
+      { name: `${name}.gate_proj`, out },
+      { name: `${name}.up_proj`, out },
+    ]
+    const [gate, up] = linears(ctx, x, layers, bias) as [Value, Value]
+    return gated(ctx, gate, up, name)
   },
   weights: ({ hiddenSize: H, intermediateSize: I, mlpBias }, name) => [
     ...linearShapes(`${name}.gate_proj`, [I, H], mlpBias),

@@ -2,6 +2,7 @@
 import { z } from 'zod'
 import type { Activation, ModelConfig } from '../model-config.ts'
 import { malformed, readFields, size, unsupported, type ConfigSource } from './fields.ts'
+import { readQuantization } from './quantization.ts'
 import { readRope, type RopeOptions } from './rope.ts'
 
 /** What transformers assumes in this family where `config.json` is silent. */
@@ -55,8 +56,6 @@ function headDimOf(config: HfConfig, defaults: FamilyDefaults): number {
 /** Throws BAD_CHECKPOINT with the field at fault, ARCHITECTURE_UNSUPPORTED with the feature. */
 export function baseConfig(source: ConfigSource, defaults: FamilyDefaults = {}): ModelConfig {
   const c = readFields(source, hfConfig)
-  if (c.quantization_config)
-    unsupported(source, 'quantization_config', ['weights in F32, F16 or BF16'])
   const kvHeads = kvHeadsOf(c, defaults)
   const headDim = headDimOf(c, defaults)
   if (c.num_attention_heads % kvHeads !== 0)
@@ -93,6 +92,7 @@ export function baseConfig(source: ConfigSource, defaults: FamilyDefaults = {}):
     attentionSoftcap: null,
     logitSoftcap: null,
     attention: Array.from({ length: c.num_hidden_layers }, () => ({ rope, window: null })),
+    quantization: readQuantization(source, c.quantization_config),
   }
 }
 
