@@ -1,10 +1,11 @@
 /** `steerlm bench decode|prefill|train`: JSON rows, medians of several rounds after a warm-up. */
+import { runPeersBench } from '../../bench/peers/peers.bench.ts'
 import { runDecodeBench } from '../../bench/decode.bench.ts'
 import { runPrefillBench } from '../../bench/prefill.bench.ts'
 import { runTrainBench } from '../../bench/train.bench.ts'
 import { fail } from '../errors.ts'
 import { resolveModel } from '../registry/locate-model.ts'
-import { helpText, parseFlags } from '../util/args.ts'
+import { helpText, parseFlags, type FlagValues } from '../util/args.ts'
 import { modelPlaces } from './workplace.ts'
 
 const flags = {
@@ -19,10 +20,31 @@ const flags = {
   rounds: { type: 'integer', default: 5, min: 1, help: 'measured rounds' },
   threads: { type: 'integer', default: 0, min: 0, help: 'CPU threads; 0: all cores' },
   seed: { type: 'integer', default: 1, min: 0, help: 'of the random prompts' },
+  peers: {
+    type: 'boolean',
+    default: false,
+    help: 'decode, prefill: beside llama.cpp on random 4-bit weights',
+  },
   home: { type: 'string', help: 'data folder (STEERLM_HOME, ~/.steerlm)' },
 } as const
 
+type Values = FlagValues<typeof flags>
+
 const benches = { decode: runDecodeBench, prefill: runPrefillBench, train: runTrainBench }
+
+/** Installs llama.cpp's npm package into the data folder on its first use. */
+async function runPeers(topics: readonly string[], values: Values): Promise<number> {
+  const { rounds, threads, batch } = values
+  const { home } = modelPlaces(values.home)
+  const asked = topics.length ? topics : ['decode', 'prefill']
+  for (const topic of asked) {
+    if (topic !== 'decode' && topic !== 'prefill')
+      return fail('BAD_ARGUMENT', `bench --peers: expected decode or prefill, got "${topic}"`)
+    const batches = batch.length ? { batches: batch } : {}
+    await runPeersBench(topic, { home, rounds, threads: threads || undefined, ...batches })
+  }
+  return 0
+}
 
 /** Without a topic all of them run. */
 export async function run(argv: string[]): Promise<number> {
@@ -33,6 +55,7 @@ export async function run(argv: string[]): Promise<number> {
   }
   const known = Object.keys(benches) as (keyof typeof benches)[]
   const topics = positionals.length ? positionals : known
+  if (values.peers) return runPeers(positionals, values)
   const modelDir = await resolveModel(values.model, modelPlaces(values.home))
   const { rounds, seed } = values
   const common = { modelDir, rounds, seed, threads: values.threads || undefined }
