@@ -45,6 +45,6 @@ export async function startLlamaCpp(options: Omit<LoadRequest, 'type'>): Promise
   return {
     decode: (prompts, newTokens) => ask({ type: 'decode', prompts, newTokens }),
     prefill: (prompt) => ask({ type: 'prefill', prompt }),
-    close: () => void child.disconnect(),
+    close: () => child.disconnect(),
   }
 }

@@ -7,8 +7,10 @@ import { existsSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
-import { run as importModel } from '../../src/commands/import.ts'
+import { openModel } from '../../src/arch/index.ts'
+import { quantizeModel } from '../../src/commands/quantize-model.ts'
 import { createEngine, type Engine } from '../../src/engine/index.ts'
+import { readManifest } from '../../src/registry/model-folder.ts'
 import { decodeSamples } from '../decode.bench.ts'
 import { percentile, randomPrompts, rounded, timeEvents } from '../measure.ts'
 import { writeGguf } from './gguf.ts'
@@ -35,6 +37,16 @@ interface Sides {
 /** Tokens a second of both sides, in one round. */
 type Round = (round: number) => Promise<readonly [ours: number, theirs: number]>
 
+async function quantize(from: string, to: string): Promise<void> {
+  const { config, checkpoint } = await openModel(from)
+  try {
+    const manifest = await readManifest(from)
+    await quantizeModel({ from, to, scheme: 'q4', config, checkpoint, manifest })
+  } finally {
+    await checkpoint.close()
+  }
+}
+
 async function prepare(
   name: ShapeName,
   { home, threads = availableParallelism(), batches = [1, 8] }: PeersBenchOptions,
@@ -43,11 +55,10 @@ async function prepare(
   const folder = join(home, 'bench')
   const original = join(folder, name)
   const gguf = join(folder, `${name}.q4_0.gguf`)
-  const quantized = join(home, 'models', `bench-${name}-q4`)
-  await writeShape(name, original)
+  const quantized = join(folder, `${name}.q4`)
+  if (!existsSync(gguf) || !existsSync(quantized)) await writeShape(name, original)
   if (!existsSync(gguf)) await writeGguf(name, original, gguf)
-  if (!existsSync(quantized))
-    await importModel([original, '--name', `bench-${name}-q4`, '--quantize', 'q4', '--home', home])
+  if (!existsSync(quantized)) await quantize(original, quantized)
   await rm(join(folder, name, 'model.safetensors'), { force: true })
   const sequences = Math.max(...batches)
   const installed = installLlamaCpp(join(folder, 'llama-cpp'))
