@@ -4,6 +4,7 @@ import { SteerError } from '../errors.ts'
 import type { EngineEvent, EngineRequest, FinishReason, TokenLogprob } from './engine-types.ts'
 import { EventQueue } from './event-queue.ts'
 import { tokenLogprob } from './logprobs.ts'
+import type { Account } from './waiting-queue.ts'
 import type { Sampler } from './sampler.ts'
 import { SamplerState } from './sampler.ts'
 
@@ -16,6 +17,10 @@ export class Generation {
   /** −1 until a slot is taken. */
   slot = -1
   cachedTokens = 0
+  /** True once what the cache knows of the prompt was counted for good. */
+  isPlanned = false
+  /** What its tokens are charged to; null while it waits. */
+  account: Account | null = null
   /** Sampled, not yet in the cache: what the next decode run feeds. */
   nextToken = 0
   /** Set from outside the loop; the loop drops the stream at its next step. */

@@ -5,6 +5,7 @@
 import { fork, type ChildProcess } from 'node:child_process'
 import type { Message } from '../../schemas/records.ts'
 import { EventQueue } from '../engine/event-queue.ts'
+import { describeKvBudget } from '../engine/index.ts'
 import { SteerError, fail } from '../errors.ts'
 import { unpackError, type FromEngine, type ToEngine } from './engine-protocol.ts'
 import type { LoadOptions } from './model-runtime.ts'
@@ -204,6 +205,7 @@ export class EngineClient implements ModelRuntime {
         this.#info = message.info
         this.#readyAtMs = performance.now()
         if (this.#crashes > 0) this.#log('engine restarted')
+        if (message.info.kv) this.#log('engine memory', describeKvBudget(message.info.kv))
         return this.#state === 'closed' ? undefined : this.#setState('ready')
       case 'failed':
         this.#startError = unpackError(message.error)

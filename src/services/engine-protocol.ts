@@ -30,12 +30,14 @@ export interface SentError {
   code: ErrorCode
   detail: string
   param: string | null
+  retryAfterSeconds?: number
 }
 
 /** An error that is not ours becomes INTERNAL; the stack goes to the engine's own stderr. */
 export function packError(error: unknown): SentError {
   if (error instanceof SteerError) {
-    return { code: error.code, detail: error.detail, param: error.param }
+    const { code, detail, param, retryAfterSeconds } = error
+    return { code, detail, param, ...(retryAfterSeconds !== null && { retryAfterSeconds }) }
   }
   const text = error instanceof Error ? (error.stack ?? error.message) : String(error)
   return { code: 'INTERNAL', detail: text, param: null }
@@ -43,5 +45,6 @@ export function packError(error: unknown): SentError {
 
 export function unpackError(error: SentError): SteerError {
   const code = Object.hasOwn(catalogue, error.code) ? error.code : 'INTERNAL'
-  return new SteerError(code, error.detail, { param: error.param })
+  const { detail, param, retryAfterSeconds } = error
+  return new SteerError(code, detail, { param, retryAfterSeconds })
 }

@@ -3,7 +3,7 @@ import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { ModelManifest } from '../../schemas/model-manifest.ts'
 import { createPromptTemplate } from '../datasets/prompt-template.ts'
-import { createEngine, createScorer } from '../engine/index.ts'
+import { createEngine, createScorer, type KvBudget } from '../engine/index.ts'
 import { attributeModelOf, readManifest } from '../registry/model-folder.ts'
 import { loadChatTemplate } from '../text/chat-template.ts'
 import { isObject, readJsonIfPresent } from '../text/json-file.ts'
@@ -19,6 +19,8 @@ export interface LoadOptions {
   /** Replies written at the same time. */
   slots?: number
   contextLength?: number
+  /** For keys and values, prefix cache included. */
+  kvMemoryBytes?: number
   threads?: number
   queueLimit?: number
 }
@@ -46,6 +48,7 @@ export async function loadModelRuntime(
     kind,
     attributes,
     contextLength: loaded.contextLength,
+    ...(loaded.kv && { kv: loaded.kv }),
     created: await createdSeconds(dir, manifest),
     template: template ? manifest.template : 'none',
     combinations: manifest.combinations,
@@ -58,10 +61,14 @@ export async function loadModelRuntime(
 async function loadWeights(
   kind: ModelInfo['kind'],
   options: Parameters<typeof createEngine>[0],
-): Promise<{ contextLength: number; parts: Pick<RuntimeParts, 'engine' | 'scorer'> }> {
+): Promise<{
+  contextLength: number
+  kv?: KvBudget
+  parts: Pick<RuntimeParts, 'engine' | 'scorer'>
+}> {
   if (kind === 'language-model') {
     const engine = await createEngine(options)
-    return { contextLength: engine.contextLength, parts: { engine } }
+    return { contextLength: engine.contextLength, kv: engine.kv, parts: { engine } }
   }
   const scorer = await createScorer({ modelDir: options.modelDir, threads: options.threads })
   return { contextLength: scorer.maxLength, parts: { scorer } }
