@@ -1,6 +1,7 @@
-/** `steerlm bench decode|prefill|train`: JSON rows, medians of several rounds after a warm-up. */
+/** `steerlm bench decode|prefill|prefix|train`: JSON rows, medians of several rounds after a warm-up. */
 import { runDecodeBench } from '../../bench/decode.bench.ts'
 import { runPrefillBench } from '../../bench/prefill.bench.ts'
+import { runPrefixBench } from '../../bench/prefix.bench.ts'
 import { runTrainBench } from '../../bench/train.bench.ts'
 import { fail } from '../errors.ts'
 import { resolveModel } from '../registry/locate-model.ts'
@@ -22,13 +23,18 @@ const flags = {
   home: { type: 'string', help: 'data folder (STEERLM_HOME, ~/.steerlm)' },
 } as const
 
-const benches = { decode: runDecodeBench, prefill: runPrefillBench, train: runTrainBench }
+const benches = {
+  decode: runDecodeBench,
+  prefill: runPrefillBench,
+  prefix: runPrefixBench,
+  train: runTrainBench,
+}
 
 /** Without a topic all of them run. */
 export async function run(argv: string[]): Promise<number> {
   const { values, positionals, help } = parseFlags(argv, flags)
   if (help) {
-    console.log(helpText('steerlm bench [decode|prefill|train]', flags))
+    console.log(helpText('steerlm bench [decode|prefill|prefix|train]', flags))
     return 0
   }
   const known = Object.keys(benches) as (keyof typeof benches)[]

@@ -19,6 +19,8 @@ export interface EngineOptions {
   threads?: number
   /** Requests that may wait for a slot. */
   queueLimit?: number
+  /** The prefix cache's part of the memory, where it is not to be a quarter. */
+  prefixBytes?: number
   /** Prompt tokens computed between two decode steps. */
   chunkTokens?: number
 }
@@ -51,7 +53,7 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
   const queueLimit = checkCount('queue limit', options.queueLimit ?? 256, 1_000_000)
   const { modelDir, contextLength, threads, kvMemoryBytes: memoryBytes } = options
   const step = await OrtModelStep.create({ modelDir, slots, contextLength, memoryBytes, threads })
-  const { prefixBytes } = step.budget
+  const { prefixBytes = step.budget.prefixBytes } = options
   const scheduler = new Scheduler(step, { chunkTokens, queueLimit, prefixBytes, settle: true })
   return {
     config: step.config,

@@ -56,9 +56,15 @@ export class KvCache {
     const shared = this.#slots.shared(prompt.space, prompt.tokens, reusableEnd(prompt))
     const slot = this.#slots.choose(shared)
     if (slot < 0) return null
-    this.#save(slot, shared[slot]!)
-    this.#slots.take(slot, prompt.space, shared[slot]!)
-    return { slot, cachedTokens: this.extend(slot, prompt) }
+    // What is saved must not push out what is about to be read.
+    const release = this.#tree.hold(prompt.space, prompt.tokens, reusableEnd(prompt))
+    try {
+      this.#save(slot, shared[slot]!)
+      this.#slots.take(slot, prompt.space, shared[slot]!)
+      return { slot, cachedTokens: this.extend(slot, prompt) }
+    } finally {
+      release()
+    }
   }
 
   /**

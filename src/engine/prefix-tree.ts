@@ -60,6 +60,16 @@ export class PrefixTree {
     this.#touch(path)
   }
 
+  /** Keeps the stored blocks of `tokens[0, end)` from being evicted until the function that comes back is called. */
+  hold(space: string, tokens: ArrayLike<number>, end: number): () => void {
+    const path = this.#path(space, tokens, end)
+    this.#touch(path)
+    for (const node of path) node.pins += 1
+    return () => {
+      for (const node of path) node.pins -= 1
+    }
+  }
+
   /** Stores the whole blocks of `tokens[0, end)`; `fill` writes those that are new. Stops when memory is out. */
   store(space: string, tokens: ArrayLike<number>, end: number, fill: BlockVisitor): void {
     if (this.#limit === 0) return
