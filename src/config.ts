@@ -41,6 +41,8 @@ const Config = z.strictObject({
   slots: wholeNumber(1, 256).optional(),
   /** Tokens of prompt and reply together; unset: the model's, at most 4096. */
   contextLength: wholeNumber(1, 1 << 24).optional(),
+  /** Guess at tokens while one reply is written alone. */
+  speculative: z.enum(['ngram'], { error: 'expected ngram' }).optional(),
   /** Requests that may wait for a model. */
   queueLimit: wholeNumber(1, 1_000_000).default(256),
   /** Threads of one model; unset: one for each physical core. */
@@ -81,6 +83,7 @@ const variables = {
   kvMemory: 'STEERLM_KV_MEMORY',
   slots: 'STEERLM_SLOTS',
   contextLength: 'STEERLM_CONTEXT_LENGTH',
+  speculative: 'STEERLM_SPECULATIVE',
   queueLimit: 'STEERLM_QUEUE_LIMIT',
   threads: 'STEERLM_THREADS',
   jobs: 'STEERLM_JOBS',
@@ -104,6 +107,7 @@ export interface ConfigFlags {
   slots?: string
   'context-length'?: string
   'queue-limit'?: string
+  speculative?: string
 }
 
 /** Flags that are not called as their field is. */

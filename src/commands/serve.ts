@@ -18,6 +18,7 @@ Serves models over HTTP: a page at /, an OpenAI-compatible API at /v1, its docum
   --slots N            replies that a model writes at the same time (default: what the memory allows, at most 8)
   --context-length N   tokens of prompt and reply together (default: the model's, at most 4096)
   --queue-limit N      requests that may wait for a model (default: 256); more are refused with 429
+  --speculative ngram  guess at tokens from the text so far while one reply is written alone
   --home DIR     the data folder (default: STEERLM_HOME or ~/.steerlm)
   --help         this text
 `
@@ -58,6 +59,7 @@ function parseFlags(argv: string[]): ConfigFlags & { help?: boolean } {
         slots: { type: 'string' },
         'context-length': { type: 'string' },
         'queue-limit': { type: 'string' },
+        speculative: { type: 'string' },
         help: { type: 'boolean', short: 'h' },
       },
     }).values

@@ -17,6 +17,8 @@ export interface EngineOptions {
   contextLength?: number
   /** Threads of one run; by default one for each physical core. */
   threads?: number
+  /** Guess at tokens while one stream runs alone: `ngram`, by prompt lookup. */
+  speculative?: 'ngram'
   /** Requests that may wait for a slot. */
   queueLimit?: number
   /** The prefix cache's part of the memory, where it is not to be a quarter. */
@@ -54,7 +56,13 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
   const { modelDir, contextLength, threads, kvMemoryBytes: memoryBytes } = options
   const step = await OrtModelStep.create({ modelDir, slots, contextLength, memoryBytes, threads })
   const { prefixBytes = step.budget.prefixBytes } = options
-  const scheduler = new Scheduler(step, { chunkTokens, queueLimit, prefixBytes, settle: true })
+  const scheduler = new Scheduler(step, {
+    chunkTokens,
+    queueLimit,
+    prefixBytes,
+    settle: true,
+    speculative: options.speculative === 'ngram',
+  })
   return {
     config: step.config,
     contextLength: step.contextLength,

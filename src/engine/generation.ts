@@ -5,6 +5,7 @@ import type { EngineEvent, EngineRequest, FinishReason, TokenLogprob } from './e
 import { EventQueue } from './event-queue.ts'
 import { tokenLogprob } from './logprobs.ts'
 import type { Account } from './waiting-queue.ts'
+import { NgramDraft } from './ngram-draft.ts'
 import type { Sampler } from './sampler.ts'
 import { SamplerState } from './sampler.ts'
 
@@ -28,13 +29,19 @@ export class Generation {
   readonly #state: SamplerState
   readonly #stopTokens: ReadonlySet<number>
   readonly #promptLogprobs: TokenLogprob[] = []
+  readonly #draft: NgramDraft | null
   #emitted = 0
   #detach: () => void = () => {}
 
   /** `onCancel` is called when the signal aborts or the reader leaves early. */
   constructor(
     request: EngineRequest,
-    options: { vocabSize: number; signal: AbortSignal | undefined; onCancel: () => void },
+    options: {
+      vocabSize: number
+      signal: AbortSignal | undefined
+      onCancel: () => void
+      speculates?: boolean
+    },
   ) {
     const { vocabSize, signal, onCancel } = options
     this.request = request
@@ -43,6 +50,7 @@ export class Generation {
       this.#detach()
       onCancel()
     })
+    this.#draft = options.speculates ? new NgramDraft(request.tokens, request.maxTokens) : null
     this.#state = new SamplerState(request, request.tokens, vocabSize)
     this.#stopTokens = new Set(request.ignoreStop ? [] : request.stopTokens)
     this.#listen(signal, onCancel)
@@ -99,7 +107,19 @@ export class Generation {
     )
     if (this.#emitted === this.request.maxTokens || isFull) return this.#finish('length')
     this.nextToken = token
+    this.#draft?.push(token)
     return 'continue'
+  }
+
+  /** A guess at the tokens after `nextToken`, at most `room` of them; none where guesses do not pay. */
+  propose(room: number): number[] {
+    const left = this.request.maxTokens - this.#emitted - 1
+    return this.#draft?.propose(Math.min(room, left)) ?? []
+  }
+
+  /** Tells how much of a guess was right. */
+  judge(proposed: number, right: number): void {
+    this.#draft?.judge(proposed, right)
   }
 
   #finish(reason: FinishReason, stopToken?: number): Outcome {

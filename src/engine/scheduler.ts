@@ -28,6 +28,8 @@ export interface SchedulerOptions {
   prefixBytes?: number
   /** Compute finished replies again while idle, so that the next turn finds them in the cache. */
   settle?: boolean
+  /** Guess at tokens by prompt lookup while one stream runs alone, and check the guess in one run. */
+  speculative?: boolean
   /** Waiting that makes a request one level more urgent. */
   ageingMs?: number
   now?: () => number
@@ -45,6 +47,7 @@ export class Scheduler {
   readonly #queue: WaitingQueue<Generation>
   readonly #slotTimes: SlotTimes
   readonly #settles: boolean
+  readonly #speculates: boolean
   /** Streams whose prompt is not fully in the cache, oldest first. */
   #prefilling: Generation[] = []
   /** Decoding stream of each slot. */
@@ -64,6 +67,7 @@ export class Scheduler {
     this.#queue = new WaitingQueue({ ageingMs, now })
     this.#slotTimes = new SlotTimes(step.slots, now)
     this.#settles = options.settle ?? false
+    this.#speculates = options.speculative ?? false
     this.#decoding = Array.from({ length: step.slots }, () => null)
     this.#loopEnd = this.#loop()
   }
@@ -84,7 +88,8 @@ export class Scheduler {
       if (waits) this.#queue.remove(waits)
       this.#notify()
     }
-    const generation = new Generation(request, { vocabSize, signal, onCancel })
+    const speculates = this.#speculates
+    const generation = new Generation(request, { vocabSize, signal, onCancel, speculates })
     if (generation.cancelled) return generation.events
     const { owner = 'anonymous', priority = 0 } = request
     waits = generation
@@ -221,6 +226,11 @@ export class Scheduler {
   /** One token for every decoding stream. */
   async #decode(): Promise<void> {
     const active = this.#decoding.flatMap((stream, slot) => (stream ? [slot] : []))
+    if (active.length === 1 && this.#prefilling.length === 0) {
+      const stream = this.#decoding[active[0]!]!
+      const draft = stream.propose(this.#step.contextLength - this.#cache.length(stream.slot) - 1)
+      if (draft.length > 0) return this.#verify(stream, draft)
+    }
     for (const run of planDecodeRuns(active)) {
       if (this.#disposed) return
       const streams = this.#decoding.slice(run.first, run.first + run.count)
@@ -230,6 +240,33 @@ export class Scheduler {
       } catch (error) {
         for (const stream of streams) if (stream) this.#abandon(stream, error)
       }
+    }
+  }
+
+  /**
+   * Runs the next token and a guess at those after it, and goes on as far as the guess is what is drawn. Each draw comes
+   * from the model's own distribution, so a reply is what it is without guesses, but for the rounding of a run of
+   * several tokens. What is wrong stays behind the slot's length, where the next run overwrites it.
+   */
+  async #verify(stream: Generation, draft: readonly number[]): Promise<void> {
+    const { slot } = stream
+    const tokens = [stream.nextToken, ...draft]
+    const logitPositions = tokens.map((_, i) => i)
+    const { vocabSize } = this.#step
+    try {
+      const start = this.#cache.length(slot)
+      const logits = await this.#step.prefill({ slot, tokens, start, logitPositions })
+      let right = 0
+      for (const [i, token] of tokens.entries()) {
+        this.#cache.append(slot, [token], { exact: false })
+        stream.account?.charge(1)
+        this.#advance(stream, logits.subarray(i * vocabSize, (i + 1) * vocabSize))
+        if (stream.slot < 0 || stream.nextToken !== draft[i]) break
+        right += 1
+      }
+      stream.judge(draft.length, right)
+    } catch (error) {
+      this.#abandon(stream, error)
     }
   }
 

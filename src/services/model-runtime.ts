@@ -23,6 +23,7 @@ export interface LoadOptions {
   kvMemoryBytes?: number
   threads?: number
   queueLimit?: number
+  speculative?: 'ngram'
 }
 
 /** Fails BAD_CHECKPOINT, BAD_TOKENIZER, BAD_TEMPLATE, ARCHITECTURE_UNSUPPORTED or RUNTIME_ERROR. The caller disposes it. */
