@@ -35,6 +35,8 @@ export class Candidates {
   readonly #counts = new Int32Array(BUCKETS)
   readonly #masses = new Float64Array(BUCKETS)
   #length = 0
+  /** Sum of the weights. */
+  #total = 0
 
   constructor(vocabSize: number) {
     this.#ids = new Int32Array(vocabSize)
@@ -53,17 +55,22 @@ export class Candidates {
     const ids = this.#ids
     const weights = this.#weights
     const buckets = this.#buckets
+    const masses = this.#masses.fill(0)
     let length = 0
     for (let i = 0; i < logits.length; i += 1) {
       // The likeliest first: 0 × ∞ is not a number when the temperature is denormal.
       const exponent = logits[i] === max ? 0 : (logits[i]! - max) * scale
       if (!(exponent >= least)) continue
       ids[length] = i
-      weights[length] = expNonPositive(exponent)
-      buckets[length] = exponent * PER_EXPONENT
+      const weight = expNonPositive(exponent)
+      const bucket = (exponent * PER_EXPONENT) | 0
+      weights[length] = weight
+      buckets[length] = bucket
+      masses[bucket]! += weight
       length += 1
     }
     this.#length = length
+    this.#sum()
   }
 
   /** Keeps the `count` largest, the lower id among equals. */
@@ -80,11 +87,8 @@ export class Candidates {
 
   /** Keeps the fewest of the largest that together reach this share of all, at least one. */
   keepMass(share: number): void {
-    const masses = this.#masses.fill(0)
-    for (let j = 0; j < this.#length; j += 1) masses[this.#buckets[j]!]! += this.#weights[j]!
-    let total = 0
-    for (let i = 0; i < BUCKETS; i += 1) total += masses[i]!
-    const wanted = share * total
+    const masses = this.#masses
+    const wanted = share * this.#total
     let before = 0
     let bucket = 0
     while (bucket < BUCKETS - 1 && before + masses[bucket]! < wanted) before += masses[bucket++]!
@@ -96,9 +100,7 @@ export class Candidates {
   /** The token under `uniform` in [0, 1) among weights ≥ `minP`, in the order of token ids. */
   pick(minP: number, uniform: number): number {
     const weights = this.#weights
-    let total = 0
-    for (let j = 0; j < this.#length; j += 1) if (weights[j]! >= minP) total += weights[j]!
-    let rest = uniform * total
+    let rest = uniform * (minP > 0 ? this.#massOf(minP) : this.#total)
     let last = -1
     for (let j = 0; j < this.#length; j += 1) {
       const weight = weights[j]!
@@ -108,6 +110,20 @@ export class Candidates {
       if (rest < 0) break
     }
     return this.#ids[last]! // the last one when rounding used up the whole sum
+  }
+
+  #sum(): void {
+    let total = 0
+    for (let i = 0; i < BUCKETS; i += 1) total += this.#masses[i]!
+    this.#total = total
+  }
+
+  /** Sum of the weights ≥ `minP`. */
+  #massOf(minP: number): number {
+    const weights = this.#weights
+    let total = 0
+    for (let j = 0; j < this.#length; j += 1) if (weights[j]! >= minP) total += weights[j]!
+    return total
   }
 
   /** An exponent that the `count` largest do not fall below; −∞ when all are wanted. */
@@ -139,6 +155,7 @@ export class Candidates {
   #cut(bucket: number, kept: number, inside: number): void {
     const weights = this.#weights
     const buckets = this.#buckets
+    const masses = this.#masses.fill(0)
     for (let i = kept; i < inside; i += 1) weights[this.#order[i]!] = DROPPED
     let length = 0
     for (let j = 0; j < this.#length; j += 1) {
@@ -146,8 +163,10 @@ export class Candidates {
       this.#ids[length] = this.#ids[j]!
       weights[length] = weights[j]!
       buckets[length] = buckets[j]!
+      masses[buckets[j]!]! += weights[j]!
       length += 1
     }
     this.#length = length
+    this.#sum()
   }
 }

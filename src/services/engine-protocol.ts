@@ -13,6 +13,9 @@ export type ToEngine =
   | { type: 'cancel'; id: number }
   | { type: 'shutdown' }
 
+/** What the engine has to say of one step, in order: a message costs more than what it carries. */
+export type Sent = FromEngine | { type: 'batch'; messages: FromEngine[] }
+
 export type FromEngine =
   /** The process listens; `load` may be sent. */
   | { type: 'hello' }
