@@ -272,6 +272,8 @@ const queryNumber = (min: number, max: number) => z.coerce.number().int().min(mi
 export const JobsQuery = z.strictObject({
   status: JobStatus.optional(),
   kind: JobKindName.optional(),
+  /** Those of one pipeline. */
+  pipeline_id: z.uuid().optional(),
   limit: queryNumber(1, 200).optional(),
   /** The id of a job: those created before it. */
   before: z.uuid().optional(),

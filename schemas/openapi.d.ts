@@ -4339,6 +4339,8 @@ export interface operations {
                 kind?: string;
                 /** @description At most so many, 1 to 200; 20 unless given */
                 limit?: string;
+                /** @description Only jobs of this pipeline */
+                pipeline_id?: string;
                 /** @description Only jobs created before the one with this id */
                 before?: string;
             };

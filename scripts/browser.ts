@@ -7,6 +7,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { WebSocket } from 'ws'
 
 export interface Viewport {
@@ -193,7 +194,9 @@ async function openPage(
     waitFor,
     async goTo(url) {
       await call('Page.navigate', { url })
-      await waitFor('document.readyState === "complete"', url)
+      // A question to the page that is being left fails or is answered by that page.
+      const isThere = `document.readyState === 'complete' && location.href.startsWith(${JSON.stringify(url)})`
+      while (!(await evaluate<boolean>(isThere).catch(() => false))) await sleep(50)
     },
     async click(text) {
       const find = `(${findByText})(${JSON.stringify(text)})`

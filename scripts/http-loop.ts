@@ -3,7 +3,8 @@
  * attribute model, labels, fine-tunes, evaluates, publishes, and chats with the new model's sliders, while
  * other chats stream all the time.
  *   node scripts/http-loop.ts --url http://127.0.0.1:8080 [--key sk-…] [--name loop] [--rated 400]
- *     [--unrated 400] [--streams 4] [--epochs 1] [--patient]
+ *     [--unrated 400] [--streams 4] [--epochs 1]
+ *     [--checkpoint-every 10] [--patient]
  * Prints one JSON document. `--patient` keeps trying while the server is away, for tests that kill it; without it
  * any failed request ends the script with exit code 1.
  */
@@ -23,6 +24,7 @@ const { values } = parseArgs({
     unrated: { type: 'string', default: '400' },
     streams: { type: 'string', default: '4' },
     epochs: { type: 'string', default: '1' },
+    'checkpoint-every': { type: 'string', default: '10' },
     patient: { type: 'boolean', default: false },
   },
 })
@@ -38,6 +40,7 @@ interface Job {
 
 const name = values.name
 const epochs = Number(values.epochs)
+const checkpointEvery = Number(values['checkpoint-every'])
 const data = { rated: `${name}-rated`, unrated: `${name}-unrated`, labelled: `${name}-labelled` }
 const models = { apm: `${name}-apm`, sft: `${name}-sft` }
 
@@ -58,7 +61,13 @@ async function upload(
   return (stored as { rows: number }).rows
 }
 
-const train = { epochs, batch_size: 16, warmup_steps: 5, seed: 1, checkpoint_every: 10 }
+const train = {
+  epochs,
+  batch_size: 16,
+  warmup_steps: 5,
+  seed: 1,
+  checkpoint_every: checkpointEvery,
+}
 
 const steps = [
   {

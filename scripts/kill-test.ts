@@ -52,7 +52,7 @@ class Supervised {
 
   start(): void {
     const args = [join(root, 'src/main.ts'), 'serve', '--port', values.port, '--home', this.#home]
-    // Labelling and evaluating begin anew after a kill, so a storm of kills counts as attempts without progress.
+    // Kills come faster than some checkpoints, and one without a new checkpoint counts.
     const env = { ...process.env, STEERLM_JOB_ATTEMPTS: '100' }
     const stdio: StdioOptions = ['ignore', 'ignore', 'pipe']
     this.#child = spawn(process.execPath, args, { cwd: root, env, stdio })
@@ -121,7 +121,7 @@ interface LoopReport {
 /** Runs the loop script; `beside` runs while it does. */
 async function runLoop(beside?: (running: () => boolean) => Promise<void>): Promise<LoopReport> {
   const { rated, unrated, epochs, streams } = values
-  const scale = ['--rated', rated, '--unrated', unrated, '--epochs', epochs, '--streams', streams]
+  const scale = ['--rated', rated, '--unrated', unrated, '--epochs', epochs, '--streams', streams, '--checkpoint-every', '2'] // prettier-ignore
   const args = [join(root, 'scripts/http-loop.ts'), '--url', url, '--patient', ...scale]
   const child = spawn(process.execPath, args, { cwd: root, stdio: ['ignore', 'pipe', 'inherit'] })
   let out = ''

@@ -6,6 +6,7 @@ import { homedir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { z } from 'zod'
 import { fail } from './errors.ts'
+import { defaultBusyShare } from './jobs/polite-pause.ts'
 import { parseByteSize } from './util/byte-size.ts'
 
 const wholeNumber = (min: number, max: number) => {
@@ -19,6 +20,11 @@ const byteSize = z.string().transform((text, context) => {
   context.addIssue({ code: 'custom', message: 'expected a size such as 512MB or 2GiB' })
   return z.NEVER
 })
+
+const share = (() => {
+  const error = 'expected a share from 0.01 to 1'
+  return z.coerce.number({ error }).min(0.01, { error }).max(1, { error })
+})()
 
 const Config = z.strictObject({
   /** Where to listen; anything but loopback needs API keys. */
@@ -53,6 +59,8 @@ const Config = z.strictObject({
   jobThreads: wholeNumber(0, 1024).default(0),
   /** Largest memory of a job's process; unset: three quarters of what there is. */
   jobMemoryMb: wholeNumber(128, 100_000_000).optional(),
+  /** While replies are written, the share of the time that a job works; 1: it never waits. */
+  jobShare: share.default(defaultBusyShare),
   /** Starts of a job's process that bring no progress before the job fails. */
   jobAttempts: wholeNumber(1, 1000).default(5),
   /** The folder below which jobs may import checkpoints; unset: `imports` in the data folder. */
@@ -89,6 +97,7 @@ const variables = {
   jobs: 'STEERLM_JOBS',
   jobThreads: 'STEERLM_JOB_THREADS',
   jobMemoryMb: 'STEERLM_JOB_MEMORY_MB',
+  jobShare: 'STEERLM_JOB_SHARE',
   jobAttempts: 'STEERLM_JOB_ATTEMPTS',
   importDir: 'STEERLM_IMPORT_DIR',
   databaseUrl: 'DATABASE_URL',

@@ -4,6 +4,7 @@
  */
 import { hostEngine } from './services/engine-host.ts'
 import { loadModelRuntime } from './services/model-runtime.ts'
+import { saveCompileCache } from './util/compile-cache.ts'
 
 if (!process.send) {
   process.stderr.write('engine-process.ts is started by the server, not by hand\n')
@@ -21,5 +22,9 @@ hostEngine(
     onDisconnect: (listener) => void process.on('disconnect', listener),
     exit: (code) => process.exit(code),
   },
-  loadModelRuntime,
+  async (dir, options) => {
+    const runtime = await loadModelRuntime(dir, options)
+    saveCompileCache()
+    return runtime
+  },
 )

@@ -17,10 +17,11 @@ import {
   resultPath,
   trainingNames,
   workFolders,
+  workPath,
 } from './jobs/job-files.ts'
 import type { Attempt } from './jobs/job-handler.ts'
 import type { FromJob, JobSettings, ToJob } from './jobs/job-protocol.ts'
-import { createPolitePause } from './jobs/polite-pause.ts'
+import { createPolitePause, type PolitePause } from './jobs/polite-pause.ts'
 import { startGuard } from './jobs/process-guard.ts'
 import { setProcessSessionConfig } from './ort/index.ts'
 import { userModelPath } from './registry/model-folder.ts'
@@ -32,6 +33,15 @@ import { setWorkHost } from './util/work-host.ts'
 
 /** How long an earlier attempt's process may take to die before this one gives up. */
 const lockWaitMs = 30_000
+
+/** Whether the server writes replies, and who waits then; the first news may come before the work. */
+let isBusy = false
+let polite: PolitePause | undefined
+
+function tellBusy(busy: boolean): void {
+  isBusy = busy
+  polite?.setBusy(busy)
+}
 
 type Run = (argv: string[]) => Promise<number>
 
@@ -114,7 +124,8 @@ async function work(attempt: Attempt, settings: JobSettings): Promise<unknown> {
   const importPath =
     attempt.kind === 'import' ? await checkedImportPath(attempt.spec.path, importDir) : undefined
   const resume = await claimCheckpoints(attempt, home)
-  const line = jobCommand(attempt, { home, threads, resume, importPath })
+  const workFile = workPath(home, attempt.id)
+  const line = jobCommand(attempt, { home, threads, resume, workFile, importPath })
   const result = await describeResult(attempt, await runCommand(line), home)
   await writeFileAtomic(resultPath(home, attempt.id), JSON.stringify(result))
   return result
@@ -155,6 +166,9 @@ async function run(attempt: Attempt, settings: JobSettings): Promise<void> {
   if (!lock) return die() // Another process still works on this job: a crash, so that it is tried again.
   try {
     const keep = await keepMetrics(metricsPath(settings.home, attempt.id))
+    polite = createPolitePause({ busyShare: settings.busyShare })
+    polite.setBusy(isBusy)
+    const { pause } = polite
     setWorkHost({
       progress: (progress) => void send({ type: 'progress', progress }),
       metrics(row) {
@@ -186,9 +200,8 @@ setProcessSessionConfig({
   'session.intra_op.allow_spinning': '0',
   'session.inter_op.allow_spinning': '0',
 })
-const { setBusy, pause } = createPolitePause()
 process.on('message', (message: ToJob) => {
-  if (message.type === 'busy') setBusy(message.busy)
+  if (message.type === 'busy') tellBusy(message.busy)
   else void run(message.attempt, message.settings)
 })
 await send({ type: 'hello' })

@@ -30,6 +30,8 @@ export interface JobsOptions {
   readonly concurrency: number
   /** CPU threads of a job; 0: all cores. */
   readonly threads: number
+  /** The share of the time that a job works while replies are written. */
+  readonly busyShare: number
   /** Unset: three quarters of what the machine or the container has. */
   readonly memoryBytes?: number
   /** Starts without progress before a job fails. */
@@ -58,6 +60,7 @@ export async function startJobs(options: JobsOptions): Promise<Jobs> {
       home: places.home,
       importDir,
       threads: options.threads,
+      busyShare: options.busyShare,
       memoryBytes: options.memoryBytes ?? defaultMemoryBytes(),
     },
     onSpawn: options.onSpawn,
@@ -87,6 +90,7 @@ export const jobSettings = (config: Config) => ({
   importDir: resolve(config.importDir ?? join(config.home, 'imports')),
   concurrency: config.jobs,
   threads: config.jobThreads,
+  busyShare: config.jobShare,
   memoryBytes: config.jobMemoryMb === undefined ? undefined : config.jobMemoryMb * 2 ** 20,
   maxAttempts: config.jobAttempts,
 })

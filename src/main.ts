@@ -1,5 +1,6 @@
 /** The command line: finds the command, prints its errors in one line, sets the exit code. */
 import { SteerError } from './errors.ts'
+import { useCompileCache } from './util/compile-cache.ts'
 
 type Run = (argv: string[]) => Promise<number>
 
@@ -53,6 +54,7 @@ async function main(argv: string[]): Promise<number> {
   return (await command.load()).run(rest)
 }
 
+useCompileCache()
 try {
   process.exitCode = await main(process.argv.slice(2))
 } catch (error) {

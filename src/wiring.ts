@@ -68,21 +68,26 @@ interface Running {
   jobs?: Jobs
 }
 
-/** All of it or nothing; the models last, for they take longest and the rest may refuse. */
+/** All of it or nothing; the database opens while the models load, and may refuse before they have. */
 async function startBase(config: Config) {
   const { home, databaseUrl: url, models: configured } = config
   const places = modelPlaces(home)
   const registry = createRegistry(places)
-  const database = await openDatabase({ home, url, log })
+  await registry.sweep()
+  const start = engineStarter(config)
+  const loading = createServing({ ...{ places, configured, log }, start })
+  loading.catch(() => {}) // It is awaited below, but may fail before.
+  const closeLoaded = () => loading.then((serving) => serving.close()).catch(() => {})
+  const database = await openDatabase({ home, url, log }).catch((error: unknown) => {
+    // The refusal need not wait for the models.
+    void closeLoaded()
+    throw error
+  })
   try {
     const auth = await createAuth(config, database)
-    await registry.sweep()
-    const serving = await createServing({
-      ...{ places, configured, log },
-      start: engineStarter(config),
-    })
-    return { places, registry, database, auth, serving }
+    return { places, registry, database, auth, serving: await loading }
   } catch (error) {
+    void closeLoaded()
     await database.close()
     throw error
   }

@@ -23,23 +23,42 @@ export const attributeValues = (
     }),
   )
 
-/** Puts predicted values on every reply; what raters said is replaced, because the model denoises it. */
+/** The values that the model predicts for every reply of a conversation, in order. */
+export type PredictedValues = Record<string, number>[]
+
+/** Rates every reply of the conversations. */
+export async function predictReplies(
+  records: readonly ConversationRecord[],
+  { scorer, template, attributes }: Labeller,
+): Promise<PredictedValues[]> {
+  const rows = records.map(({ messages }) =>
+    messages.flatMap(({ role }, turn) =>
+      role === 'assistant' ? [template.scoringTokens(messages.slice(0, turn + 1))] : [],
+    ),
+  )
+  const scores = await scorer.score(rows.flat())
+  let next = 0
+  return rows.map((replies) => replies.map(() => attributeValues(attributes, scores[next++]!)))
+}
+
+/** A conversation with these values on its replies; what raters said is replaced, because the model denoises it. */
+export function withLabels(
+  { id, messages, meta }: ConversationRecord,
+  values: PredictedValues,
+): ConversationRecord {
+  let next = 0
+  const labelled = messages.map(({ role, content }): Message => {
+    if (role !== 'assistant') return { role, content }
+    return { role, content, attributes: values[next++]! }
+  })
+  return { id, messages: labelled, meta }
+}
+
+/** Puts predicted values on every reply. */
 export async function labelRecords(
   records: readonly ConversationRecord[],
   labeller: Labeller,
 ): Promise<ConversationRecord[]> {
-  const turns = records.flatMap(({ messages }, record) =>
-    messages.flatMap(({ role }, turn) => (role === 'assistant' ? [{ record, turn }] : [])),
-  )
-  const rows = turns.map(({ record, turn }) =>
-    labeller.template.scoringTokens(records[record]!.messages.slice(0, turn + 1)),
-  )
-  const scores = await labeller.scorer.score(rows)
-  const labelled = records.map(({ id, messages, meta }) => {
-    return { id, messages: messages.map(({ role, content }): Message => ({ role, content })), meta }
-  })
-  turns.forEach(({ record, turn }, i) => {
-    labelled[record]!.messages[turn]!.attributes = attributeValues(labeller.attributes, scores[i]!)
-  })
-  return labelled
+  const values = await predictReplies(records, labeller)
+  return records.map((record, i) => withLabels(record, values[i]!))
 }

@@ -4,7 +4,7 @@
  * (2310.05344 §3.4: combinations uniformly, top-k 50).
  */
 import { availableParallelism } from 'node:os'
-import { appendFile, mkdir, readFile, rm } from 'node:fs/promises'
+import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { AttributeSet } from '../../schemas/attributes.ts'
 import type { ConversationRecord, Message } from '../../schemas/records.ts'
@@ -14,10 +14,11 @@ import { openDataset, writeDataset, type Dataset } from '../datasets/dataset-sto
 import { createEngine, createScorer } from '../engine/index.ts'
 import { fail } from '../errors.ts'
 import { helpText, parseFlags, type FlagValues } from '../util/args.ts'
-import { writeFileAtomic } from '../util/atomic-file.ts'
+import { sha256Json } from '../util/hash.ts'
 import { createProgress } from '../util/progress.ts'
 import { createRandom } from '../util/random.ts'
 import { createPausePoint, workHost } from '../util/work-host.ts'
+import { openWorkLog } from '../util/work-log.ts'
 import { sampleReply } from './sample-reply.ts'
 import { run as train } from './train.ts'
 import { trainingFlags } from './training-flags.ts'
@@ -94,16 +95,12 @@ async function drawPrompts(
   })
 }
 
-/** Samples all draws; finished ones are appended to a file, from which a later run goes on. */
+/** Samples all draws; finished ones are kept in a file, from which a later run goes on. */
 async function sampleAll(draws: readonly Draw[], text: OpenedModel, values: Values, file: string) {
-  const replies = new Map<number, string>()
-  const saved = await readFile(file, 'utf8').catch(() => '')
-  const whole = saved.slice(0, saved.lastIndexOf('\n') + 1) // a kill may have cut the last line
-  await writeFileAtomic(file, whole)
-  for (const line of whole.split('\n').filter(Boolean)) {
-    const { index, reply } = JSON.parse(line) as { index: number; reply: string }
-    replies.set(index, reply)
-  }
+  const { temperature, seed } = values
+  const identity = { draws: sha256Json(draws), manifest: text.manifest, temperature, seed, topK: values['top-k'] } // prettier-ignore
+  const work = await openWorkLog<string>(file, identity)
+  const replies = new Map(work.kept)
   const slots = Math.min(values.concurrency, draws.length)
   const threads = values.threads || availableParallelism()
   const engine = await createEngine({ modelDir: text.dir, slots, threads })
@@ -124,7 +121,7 @@ async function sampleAll(draws: readonly Draw[], text: OpenedModel, values: Valu
       // A reply that the context cut off would teach to stop in the middle of a sentence.
       const reply = sampled.finished ? sampled.text : ''
       replies.set(index, reply)
-      await appendFile(file, `${JSON.stringify({ index, reply })}\n`)
+      await work.add(index, reply)
       progress.update(replies.size)
       workHost()?.checkpoint(replies.size)
     }
@@ -215,7 +212,6 @@ export async function run(argv: string[]): Promise<number> {
     fail('MODEL_NOT_PREDICTIVE', `--apm: "${values.apm}" is a ${apm.manifest.kind}`)
   const draws = await drawPrompts(dataset, text.manifest.attributes, values)
   const work = join(places.home, 'trainings', `${values.name}-samples`)
-  await mkdir(work, { recursive: true })
   const file = join(work, 'replies.ndjson')
   if (!values.resume) await rm(file, { force: true })
   const replies = await sampleAll(draws, text, values, file)

@@ -17,9 +17,10 @@ import { apmTable, compareText, steeringText } from '../services/evaluation/repo
 import { helpText, parseFlags, type FlagValues } from '../util/args.ts'
 import { writeFileAtomic } from '../util/atomic-file.ts'
 import { createProgress } from '../util/progress.ts'
-import { createPausePoint } from '../util/work-host.ts'
+import { createPausePoint, workHost } from '../util/work-host.ts'
+import { openWorkLog, type WorkLog } from '../util/work-log.ts'
 import { modelPlaces, openModelText, type OpenedModel } from './workplace.ts'
-import { sampleReply } from './sample-reply.ts'
+import { sampleReply, type SampledReply } from './sample-reply.ts'
 
 const flags = {
   model: { type: 'string', help: 'steering: model to steer' },
@@ -47,6 +48,10 @@ const flags = {
   threads: { type: 'integer', default: 0, min: 0, help: 'CPU threads; 0: all cores' },
   out: { type: 'string', help: 'write the report as JSON to this file' },
   html: { type: 'string', help: 'steering: write the report as a page to this file' },
+  'work-file': {
+    type: 'string',
+    help: 'keep finished work here; the same command goes on from it',
+  },
   json: { type: 'boolean', default: false, help: 'print the report as JSON' },
   home: { type: 'string', help: 'data folder (STEERLM_HOME, ~/.steerlm)' },
 } as const
@@ -131,6 +136,13 @@ function checkJudges(attributes: AttributeSet, judges: Readonly<Record<string, J
     fail('BAD_ARGUMENT', '--apm or --meters: expected a judge of the replies, got neither')
 }
 
+/** What the kept replies depend on; prompts from a file by its name only. */
+function workIdentity(values: Values, { manifest }: OpenedModel): unknown {
+  const { model, prompts, limit, levels, others, temperature, seed } = values
+  const asked = values['prompt-only']
+  return { manifest, model, prompts, limit, levels, others, temperature, seed, asked }
+}
+
 async function steering(values: Values): Promise<void> {
   const name = need(values.model, 'model')
   const text = await openModelText(name, modelPlaces(values.home))
@@ -148,16 +160,22 @@ async function steering(values: Values): Promise<void> {
     slots: values.concurrency,
     threads: values.threads || availableParallelism(),
   })
-  const total = (prompts.length + values['prompt-only']) * attributes.length * levels.length
+  const asked = Math.min(values['prompt-only'], prompts.length)
+  const total = (prompts.length + asked) * attributes.length * levels.length
   const progress = createProgress({ label: 'steer', total, unit: 'replies' })
   const pause = createPausePoint()
+  const work = await openWorkLog<SampledReply>(values['work-file'], workIdentity(values, text))
   try {
     const report = await evaluateSteering({
       model: name,
       apm: values.apm ?? null,
       async generate(request, signal) {
+        const kept = work.kept.get(request.index)
+        if (kept) return kept
         await pause()
-        return sampleReply(engine, text, request, signal)
+        const reply = await sampleReply(engine, text, request, signal)
+        await work.add(request.index, reply)
+        return reply
       },
       judges,
       prompts,
@@ -169,7 +187,10 @@ async function steering(values: Values): Promise<void> {
       seed: values.seed,
       concurrency: values.concurrency,
       promptOnly: values['prompt-only'],
-      onProgress: (done) => progress.update(done),
+      onProgress: (done) => {
+        progress.update(done)
+        workHost()?.checkpoint(done)
+      },
     })
     progress.stop()
     await emit(values, report, steeringText(report))
@@ -179,6 +200,30 @@ async function steering(values: Values): Promise<void> {
     await engine.dispose()
     await judge?.scorer.dispose()
   }
+}
+
+/** Replies judged between two pauses. */
+const JUDGED = 128
+
+async function judgeInChunks(
+  judge: Judge,
+  inputs: readonly Message[][],
+  work: WorkLog<Record<string, number>[]>,
+): Promise<Record<string, number>[]> {
+  const progress = createProgress({ label: 'judge', total: inputs.length, unit: 'replies' })
+  const pause = createPausePoint()
+  const values: Record<string, number>[] = []
+  for (let begin = 0; begin < inputs.length; begin += JUDGED) {
+    const kept = work.kept.get(begin)
+    if (!kept) await pause()
+    const judged = kept ?? (await judge(inputs.slice(begin, begin + JUDGED)))
+    if (!kept) await work.add(begin, judged)
+    values.push(...judged)
+    progress.update(values.length)
+    workHost()?.checkpoint(values.length)
+  }
+  progress.stop()
+  return values
 }
 
 async function apm(values: Values): Promise<void> {
@@ -192,7 +237,9 @@ async function apm(values: Values): Promise<void> {
         if (rated) inputs.push(messages.slice(0, i + 1))
       })
     }
-    const predictions = await apmJudge(scorer, model)(inputs)
+    const identity = { apm: model.manifest, data: dataset.manifest.sha256 }
+    const work = await openWorkLog<Record<string, number>[]>(values['work-file'], identity)
+    const predictions = await judgeInChunks(apmJudge(scorer, model), inputs, work)
     const replies = inputs.map((messages, i): RatedReply => {
       const { attributes: rated, ratings, truth } = messages.at(-1)!
       return { predicted: predictions[i]!, rated: rated!, ratings, truth }

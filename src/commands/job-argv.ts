@@ -12,6 +12,8 @@ export interface CommandPlace {
   readonly threads: number
   /** Go on from the last checkpoint; replace a data set that an earlier attempt wrote. */
   readonly resume: boolean
+  /** Where labelling and evaluating keep finished work. */
+  readonly workFile: string
   /** The checked folder of an import. */
   readonly importPath?: string
 }
@@ -46,11 +48,12 @@ function evaluate(spec: JobSpecs['evaluate'], common: string[], home: string): C
 /** `publish` has no command line; the registry does it. */
 export function jobCommand(
   task: Exclude<JobTask, { kind: 'publish' }>,
-  { home, threads, resume, importPath }: CommandPlace,
+  { home, threads, resume, workFile, importPath }: CommandPlace,
 ): CommandLine {
   const place = ['--json', `--home=${home}`]
   const common = [...place, `--threads=${threads}`]
   const again = resume ? ['--resume'] : []
+  const kept = [...common, `--work-file=${workFile}`]
   switch (task.kind) {
     case 'train':
       return train(task.spec, [...common, ...again])
@@ -61,10 +64,10 @@ export function jobCommand(
     case 'label': {
       const { overwrite, ...rest } = task.spec
       const replace = flags({ overwrite: resume || overwrite })
-      return { command: 'label', argv: [...flags(rest), ...common, ...replace] }
+      return { command: 'label', argv: [...flags(rest), ...kept, ...replace] }
     }
     case 'evaluate':
-      return evaluate(task.spec, common, home)
+      return evaluate(task.spec, kept, home)
     case 'import': {
       const { path, overwrite: _overwrite, ...rest } = task.spec
       return { command: 'import', argv: [importPath ?? path, ...flags(rest), ...place] }

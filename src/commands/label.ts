@@ -1,13 +1,14 @@
 /** `steerlm label`: an attribute model rates every reply of a data set (SteerLM step 2). */
 import { availableParallelism } from 'node:os'
 import type { ConversationRecord } from '../../schemas/records.ts'
-import { labelRecords } from '../apm/label-records.ts'
+import { predictReplies, withLabels, type PredictedValues } from '../apm/label-records.ts'
 import { openDataset, writeDataset } from '../datasets/dataset-store.ts'
 import { createScorer } from '../engine/index.ts'
 import { fail } from '../errors.ts'
 import { helpText, parseFlags } from '../util/args.ts'
 import { createProgress } from '../util/progress.ts'
-import { createPausePoint } from '../util/work-host.ts'
+import { createPausePoint, workHost } from '../util/work-host.ts'
+import { openWorkLog } from '../util/work-log.ts'
 import { modelPlaces, openModelText } from './workplace.ts'
 
 const flags = {
@@ -16,12 +17,27 @@ const flags = {
   name: { type: 'string', required: true, help: 'name of the labelled data set' },
   overwrite: { type: 'boolean', default: false, help: 'replace a data set of that name' },
   threads: { type: 'integer', default: 0, min: 0, help: 'CPU threads; 0: all cores' },
+  'work-file': {
+    type: 'string',
+    help: 'keep finished rows here; the same command goes on from it',
+  },
   json: { type: 'boolean', default: false, help: 'print the result as JSON' },
   home: { type: 'string', help: 'data folder (STEERLM_HOME, ~/.steerlm)' },
 } as const
 
-/** Conversations scored together. */
-const CHUNK = 256
+/** Conversations scored together; what a kill costs at most. */
+const CHUNK = 128
+
+async function* inChunks<T>(items: AsyncIterable<T>, size: number): AsyncGenerator<T[]> {
+  let chunk: T[] = []
+  for await (const item of items) {
+    chunk.push(item)
+    if (chunk.length < size) continue
+    yield chunk
+    chunk = []
+  }
+  if (chunk.length > 0) yield chunk
+}
 
 export async function run(argv: string[]): Promise<number> {
   const { values, help } = parseFlags(argv, flags)
@@ -38,22 +54,26 @@ export async function run(argv: string[]): Promise<number> {
   const threads = values.threads || availableParallelism()
   const scorer = await createScorer({ modelDir: dir, threads })
   const progress = createProgress({ label: 'label', total: dataset.manifest.rows, unit: 'rows' })
+  const identity = { data: dataset.manifest.sha256, apm: manifest, chunk: CHUNK }
+  const work = await openWorkLog<PredictedValues[]>(values['work-file'], identity)
+  const pause = createPausePoint()
+  async function predict(chunk: readonly ConversationRecord[], index: number) {
+    const kept = work.kept.get(index)
+    if (kept) return kept
+    await pause()
+    const predicted = await predictReplies(chunk, { scorer, template, attributes })
+    await work.add(index, predicted)
+    return predicted
+  }
   async function* labelled(): AsyncGenerator<ConversationRecord> {
-    const pause = createPausePoint()
     let done = 0
-    let chunk: ConversationRecord[] = []
-    const flush = async () => {
-      await pause()
-      const result = await labelRecords(chunk, { scorer, template, attributes })
+    let index = 0
+    for await (const chunk of inChunks(dataset.conversations(), CHUNK)) {
+      const predicted = await predict(chunk, index++)
+      yield* chunk.map((record, i) => withLabels(record, predicted[i]!))
       progress.update((done += chunk.length))
-      chunk = []
-      return result
+      workHost()?.checkpoint(done)
     }
-    for await (const record of dataset.conversations()) {
-      chunk.push(record)
-      if (chunk.length === CHUNK) yield* await flush()
-    }
-    if (chunk.length) yield* await flush()
   }
   try {
     const written = await writeDataset({

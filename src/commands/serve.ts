@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net'
 import { parseArgs } from 'node:util'
 import { describeConfig, readConfig, type Config, type ConfigFlags } from '../config.ts'
 import { fail } from '../errors.ts'
+import { saveCompileCache } from '../util/compile-cache.ts'
 import { createServer, type Server } from '../wiring.ts'
 
 export const help = `steerlm serve [options]
@@ -38,6 +39,7 @@ export async function run(argv: string[]): Promise<number> {
   try {
     const url = await listen(server, config)
     process.stdout.write(`steerlm serves ${server.models.join(', ')} on ${url}\n`)
+    saveCompileCache()
     await stop
   } finally {
     await server.close()

@@ -45,8 +45,9 @@ export const jobRoutes = (jobs: JobService) => async (app: FastifyInstance) => {
   })
 
   app.get('/v1/jobs', async (request): Promise<JobList> => {
-    const { limit = 20, ...filter } = parseInput(JobsQuery, request.query, 'the query')
-    const found = await jobs.list({ ...filter, limit: limit + 1 })
+    const query = parseInput(JobsQuery, request.query, 'the query')
+    const { limit = 20, pipeline_id: pipelineId, ...filter } = query
+    const found = await jobs.list({ ...filter, pipelineId, limit: limit + 1 })
     return {
       object: 'list',
       data: found.slice(0, limit).map(toJob),

@@ -61,6 +61,10 @@ export const resultPath = (home: string, id: string): string =>
 export const metricsPath = (home: string, id: string): string =>
   join(home, 'jobs', `${id}.metrics.ndjson`)
 
+/** Finished rows and replies of a labelling or an evaluation. */
+export const workPath = (home: string, id: string): string =>
+  join(home, 'jobs', `${id}.work.ndjson`)
+
 /** Says to which job the checkpoints of this name belong. */
 export const ownerPath = (home: string, name: string): string =>
   join(home, 'trainings', `${name}.job`)

@@ -9,6 +9,8 @@ export interface JobSettings {
   readonly importDir: string
   /** CPU threads of the job; 0: all cores. */
   readonly threads: number
+  /** The share of the time that the job works while replies are written, above 0, at most 1. */
+  readonly busyShare: number
   /** Largest resident memory of the process; it ends with JOB_MEMORY above that. */
   readonly memoryBytes: number
 }

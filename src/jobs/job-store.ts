@@ -53,6 +53,7 @@ export type NewJob = JobTask & {
 export interface JobsFilter {
   readonly status?: JobStatus
   readonly kind?: JobKind
+  readonly pipelineId?: string
   readonly before?: string
   readonly limit: number
 }
@@ -136,10 +137,11 @@ export class JobStore {
   }
 
   /** Newest first. */
-  async list({ status, kind, before, limit }: JobsFilter): Promise<StoredJob[]> {
+  async list({ status, kind, pipelineId, before, limit }: JobsFilter): Promise<StoredJob[]> {
     const conditions: (SQL | undefined)[] = []
     if (status) conditions.push(eq(jobs.status, status))
     if (kind) conditions.push(eq(jobs.kind, kind))
+    if (pipelineId) conditions.push(eq(jobs.pipelineId, pipelineId))
     if (before) {
       const { createdAt, id } = await this.get(before)
       const same = and(eq(jobs.createdAt, createdAt), lt(jobs.id, id))

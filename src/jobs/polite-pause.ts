@@ -1,8 +1,8 @@
 /** Lets a job wait between its steps while the server is writing replies; bounded, so that it never stops for good. */
 import { setTimeout as sleepFor } from 'node:timers/promises'
 
-/** While the server is busy, a job works at least this share of the time. */
-export const busyShare = 0.2
+/** While the server is busy, a job works this share of the time, unless told otherwise. */
+export const defaultBusyShare = 0.5
 /** The longest single pause. */
 export const maxPauseMs = 5_000
 
@@ -12,11 +12,18 @@ const sleepUntil: Sleep = (ms, signal) => sleepFor(ms, undefined, { signal }).ca
 
 export interface PolitePause {
   setBusy(busy: boolean): void
-  /** Waits four times as long as was worked, or until the server is no longer busy. */
+  /** Waits as long as makes the time worked the share of the whole, or until the server is no longer busy. */
   pause(workedMs: number): Promise<void>
 }
 
-export function createPolitePause(sleep: Sleep = sleepUntil): PolitePause {
+export interface PoliteOptions {
+  /** Above 0, at most 1. */
+  readonly busyShare?: number
+  readonly sleep?: Sleep
+}
+
+export function createPolitePause(options: PoliteOptions = {}): PolitePause {
+  const { busyShare = defaultBusyShare, sleep = sleepUntil } = options
   let calm = new AbortController()
   let isBusy = false
   return {

@@ -12,6 +12,7 @@ import {
   removeCheckpoints,
   removeLeftovers,
   resultPath,
+  workPath,
 } from './job-files.ts'
 import type { Attempt, JobEnd, JobHandler, JobSink, RunningJob } from './job-handler.ts'
 import type { FromJob, JobSettings, ToJob } from './job-protocol.ts'
@@ -36,7 +37,7 @@ export function createProcessHandler(options: ProcessHandlerOptions): JobHandler
     async forget(attempt) {
       await removeLeftovers(home, attempt)
       await removeCheckpoints(home, attempt)
-      for (const pathOf of [resultPath, metricsPath, lockPath])
+      for (const pathOf of [resultPath, metricsPath, workPath, lockPath])
         for (const ending of ['', '-journal'])
           await rm(pathOf(home, attempt.id) + ending, { force: true })
     },

@@ -29,7 +29,7 @@ function introduction({ kind, attributes, template, combinations, createdAt }: M
         ? 'A language model without attributes: it cannot be steered.'
         : `A language model that is steered by ${names}.`
   const seen = combinations
-    ? ` ${combinations.length} combinations of values occur in its training data.`
+    ? ` ${combinations.length === 1 ? 'One combination of values occurs' : `${combinations.length} combinations of values occur`} in its training data.`
     : ''
   const made = createdAt === undefined ? '' : ` Made ${createdAt.slice(0, 10)}.`
   return `${what} Prompt template: \`${template}\`.${seen}${made}`

@@ -3,7 +3,7 @@ import t from 'tap'
 import type { JobTask } from '../../schemas/jobs.ts'
 import { jobCommand } from '../../src/commands/job-argv.ts'
 
-const place = { home: '/home', threads: 2, resume: false }
+const place = { home: '/home', threads: 2, resume: false, workFile: '/home/jobs/1.work.ndjson' }
 const argvOf = (task: Exclude<JobTask, { kind: 'publish' }>, more = {}) =>
   jobCommand(task, { ...place, ...more }).argv
 
@@ -19,6 +19,7 @@ t.test('a labelling that starts again replaces what the killed one may have writ
   const task = { kind: 'label' as const, spec: { data: 'd', apm: 'a', name: 'n' } }
   t.notOk(argvOf(task).includes('--overwrite'))
   t.ok(argvOf(task, { resume: true }).includes('--overwrite'))
+  t.ok(argvOf(task).includes('--work-file=/home/jobs/1.work.ndjson'), 'and goes on from its rows')
 })
 
 t.test('every field of every spec is a flag that its command takes', async (t) => {

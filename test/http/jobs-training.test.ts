@@ -24,7 +24,13 @@ await tiny.model('base')
 const pids: number[] = []
 const inProcess = createProcessHandler({
   entry: new URL('../../src/job-process.ts', import.meta.url),
-  settings: { home, importDir: join(home, 'imports'), threads: 1, memoryBytes: 2 ** 40 },
+  settings: {
+    home,
+    importDir: join(home, 'imports'),
+    threads: 1,
+    busyShare: 0.2,
+    memoryBytes: 2 ** 40,
+  },
   onSpawn: (pid) => pids.push(pid),
 })
 const published: unknown[] = []

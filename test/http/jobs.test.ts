@@ -178,6 +178,10 @@ t.test('lists are newest first, filtered, page by page', async (t) => {
   const next = await get<JobList>(`/v1/jobs?limit=2&kind=train&before=${first.data[1]!.id}`)
   const ids = all.data.filter(({ kind }) => kind === 'train').map(({ id }) => id)
   t.same([...first.data, ...next.data].map(({ id }) => id), ids.slice(0, 4)) // prettier-ignore
+  const pipeline = all.data.find((job) => job.pipeline_id)!.pipeline_id!
+  const own = await get<JobList>(`/v1/jobs?pipeline_id=${pipeline}`)
+  t.ok(own.data.length > 1)
+  t.same(own.data, all.data.filter((job) => job.pipeline_id === pipeline)) // prettier-ignore
 })
 
 t.test('the WebSocket follows jobs, from anywhere to the end', async (t) => {

@@ -1,9 +1,9 @@
 import t from 'tap'
 import { createPolitePause, maxPauseMs } from '../../src/jobs/polite-pause.ts'
 
-t.test('while busy, a job waits four times as long as it worked, up to a limit', async (t) => {
+t.test('while busy, a job waits as long as it worked, up to a limit', async (t) => {
   const slept: number[] = []
-  const { setBusy, pause } = createPolitePause(async (ms) => void slept.push(ms))
+  const { setBusy, pause } = createPolitePause({ sleep: async (ms) => void slept.push(ms) })
   await pause(100)
   t.same(slept, [], 'nobody is in the way')
   setBusy(true)
@@ -11,7 +11,18 @@ t.test('while busy, a job waits four times as long as it worked, up to a limit',
   await pause(60_000)
   setBusy(false)
   await pause(100)
-  t.same(slept, [400, maxPauseMs])
+  t.same(slept, [100, maxPauseMs])
+})
+
+t.test('the share of the time is a setting', async (t) => {
+  const slept: number[] = []
+  const sleep = async (ms: number) => void slept.push(ms)
+  for (const busyShare of [1, 0.5, 0.1]) {
+    const { setBusy, pause } = createPolitePause({ busyShare, sleep })
+    setBusy(true)
+    await pause(100)
+  }
+  t.same(slept, [0, 100, 900])
 })
 
 t.test('a pause ends when the server is no longer busy', async (t) => {

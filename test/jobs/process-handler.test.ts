@@ -26,7 +26,7 @@ async function prepare(t: Test, memoryBytes = 2 ** 40) {
   const tiny = createTinyHome(t.testdir())
   await tiny.tokenRows('rows', drawTokenRows(60))
   await tiny.model('base')
-  const settings = { home: tiny.home, importDir: join(tiny.home, 'imports'), threads: 1, memoryBytes } // prettier-ignore
+  const settings = { home: tiny.home, importDir: join(tiny.home, 'imports'), threads: 1, busyShare: 0.2, memoryBytes } // prettier-ignore
   const pids: number[] = []
   const handler = createProcessHandler({ entry, settings, onSpawn: (pid) => pids.push(pid) })
   return { ...tiny, handler, pids, settings }

@@ -62,6 +62,7 @@ export const jobOperations: readonly Operation<keyof typeof jobSchemas>[] = [
       query('status', 'Only jobs with this status'),
       query('kind', 'Only jobs of this kind'),
       query('limit', 'At most so many, 1 to 200; 20 unless given'),
+      query('pipeline_id', 'Only jobs of this pipeline'),
       query('before', 'Only jobs created before the one with this id'),
     ],
     errors: [404],

@@ -11,6 +11,8 @@ import { askInWords, combinationKey, steeringGrid, type Cell } from './steering-
 import { judgeReport } from './steering-metrics.ts'
 
 export interface ReplyRequest {
+  /** Counts the replies of the evaluation. */
+  readonly index: number
   readonly messages: readonly Message[]
   /** Empty: no label line. */
   readonly attributes: Record<string, number>
@@ -118,20 +120,24 @@ async function generateReplies(
     options.onProgress?.(++done, total)
     return typeof reply === 'string' ? { text: reply, finished: true } : reply
   }
-  const steer = ({ prompt, requested, seed }: Cell) =>
-    replyTo({ messages: prompts[prompt]!, attributes: { ...requested }, seed })
-  const ask = ({ prompt, requested, seed }: Cell) =>
+  const steer = ({ prompt, requested, seed }: Cell, index: number) =>
+    replyTo({ index, messages: prompts[prompt]!, attributes: { ...requested }, seed })
+  const ask = ({ prompt, requested, seed }: Cell, index: number) =>
     replyTo({
+      index: cells.length + index,
       messages: askInWords(prompts[prompt]!, requested, attributes),
       attributes: {},
       seed,
     })
   // A judge that does not fit the model is found before hours of generating.
-  const first = await steer(cells[0]!)
+  const first = await steer(cells[0]!, 0)
   for (const judge of Object.entries(options.judges))
     await measure(judge, conversationsOf(cells.slice(0, 1), [first], prompts), attributes)
   const limits = { concurrency, signal }
-  const replies = [first, ...(await mapConcurrently(cells.slice(1), steer, limits))]
+  const replies = [
+    first,
+    ...(await mapConcurrently(cells.slice(1), (cell, i) => steer(cell, i + 1), limits)),
+  ]
   const askedReplies = await mapConcurrently(askedCells, ask, limits)
   const together = (of: readonly Cell[], replies: readonly GeneratedReply[]): Replies => {
     return { cells: of, replies, conversations: conversationsOf(of, replies, prompts) }

@@ -9,7 +9,7 @@ export interface ConcurrencyOptions {
 /** Results in the order of the items. After a failure or an abort no further item is begun. */
 export async function mapConcurrently<T, R>(
   items: readonly T[],
-  work: (item: T) => Promise<R>,
+  work: (item: T, index: number) => Promise<R>,
   { concurrency, signal }: ConcurrencyOptions,
 ): Promise<R[]> {
   const results = Array.from<R>({ length: items.length })
@@ -19,7 +19,7 @@ export async function mapConcurrently<T, R>(
     for (const [i, item] of waiting) {
       signal?.throwIfAborted()
       if (failed) return
-      results[i] = await work(item)
+      results[i] = await work(item, i)
     }
   }
   const careful = async () => {
