@@ -40,7 +40,8 @@ export class Generation {
       vocabSize: number
       signal: AbortSignal | undefined
       onCancel: () => void
-      speculates?: boolean
+      /** Guess at tokens of a reply that has room for so many; unset: no guesses. */
+      guessWithin?: number | undefined
     },
   ) {
     const { vocabSize, signal, onCancel } = options
@@ -50,7 +51,9 @@ export class Generation {
       this.#detach()
       onCancel()
     })
-    this.#draft = options.speculates ? new NgramDraft(request.tokens, request.maxTokens) : null
+    const { guessWithin } = options
+    const longest = Math.min(request.maxTokens, guessWithin ?? 0)
+    this.#draft = guessWithin === undefined ? null : new NgramDraft(request.tokens, longest)
     this.#state = new SamplerState(request, request.tokens, vocabSize)
     this.#stopTokens = new Set(request.ignoreStop ? [] : request.stopTokens)
     this.#listen(signal, onCancel)

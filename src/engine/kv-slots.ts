@@ -124,11 +124,14 @@ export class KvSlots {
     target.lastUsed = options.discard ? 0 : this.#tick
   }
 
-  /** The free slot, last used first, that holds at least two tokens in a form not to be reused; −1 when none does. */
+  /**
+   * The free slot, last used first, that holds at least two tokens in a form not to be reused; −1 when none does. Slots
+   * of a named space are left alone: only their requests know the weights.
+   */
   unsettled(): number {
     let found = -1
     this.#slots.forEach((slot, i) => {
-      if (slot.busy || slot.length - slot.exact < 2) return
+      if (slot.busy || slot.space !== '' || slot.length - slot.exact < 2) return
       if (found < 0 || slot.lastUsed > this.#slots[found]!.lastUsed) found = i
     })
     return found

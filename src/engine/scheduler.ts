@@ -88,8 +88,9 @@ export class Scheduler {
       if (waits) this.#queue.remove(waits)
       this.#notify()
     }
-    const speculates = this.#speculates
-    const generation = new Generation(request, { vocabSize, signal, onCancel, speculates })
+    const room = this.#step.contextLength - request.tokens.length + 1
+    const guessWithin = this.#speculates ? room : undefined
+    const generation = new Generation(request, { vocabSize, signal, onCancel, guessWithin })
     if (generation.cancelled) return generation.events
     const { owner = 'anonymous', priority = 0 } = request
     waits = generation

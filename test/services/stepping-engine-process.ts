@@ -26,7 +26,8 @@ hostEngine(
       tokenizer: { ...parts.tokenizer, decode: (ids) => 'x'.repeat(ids.length) },
       template: {
         ...parts.template!,
-        promptTokens: (messages) => [...messages.at(-1)!.content].map((sign) => sign.charCodeAt(0) % FAKE_VOCAB), // prettier-ignore
+        promptTokens: (messages) =>
+          [...Buffer.from(messages.at(-1)!.content)].map((byte) => byte % FAKE_VOCAB),
       },
       engine: {
         generate: (request, signal) => scheduler.submit(request, signal),
