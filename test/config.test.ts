@@ -41,7 +41,10 @@ t.test('memory, slots, context, queue and guesses by flag and by variable', asyn
     param: '--kv-memory',
     message: /--kv-memory: expected a size such as 512MB or 2GiB, got "much"/,
   })
-  t.throws(() => readConfig({}, { STEERLM_KV_MEMORY: '-1' }), { param: 'STEERLM_KV_MEMORY' })
+  t.throws(() => readConfig({}, { STEERLM_KV_MEMORY: '-1' }), {
+    code: 'BAD_ARGUMENT',
+    param: 'STEERLM_KV_MEMORY',
+  })
   t.throws(() => readConfig({ speculative: 'draft' }, {}), {
     message: /expected ngram, got "draft"/,
   })
