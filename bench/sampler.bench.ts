@@ -4,13 +4,13 @@
  */
 import { createRandom } from '../src/engine/random.ts'
 import { Sampler, SamplerState, type SamplingOptions } from '../src/engine/sampler.ts'
-import { percentile, printRow, rounded, type BenchRow } from './measure.ts'
+import { percentile, printRow, rounded, type BenchOptions, type BenchRow } from './measure.ts'
 
-export interface SamplerBenchOptions {
+/** The model is of no matter. */
+export interface SamplerBenchOptions extends Partial<BenchOptions> {
   vocabularies?: readonly number[]
   /** Tokens drawn of each kind; a tenth of them goes before as warm-up. */
   draws?: number
-  report?: (row: BenchRow) => void
 }
 
 const settings: Readonly<Record<string, SamplingOptions>> = {

@@ -1,7 +1,8 @@
-/** `steerlm bench decode|prefill|prefix|train`: JSON rows, medians of several rounds after a warm-up. */
+/** `steerlm bench decode|prefill|prefix|sampler|train`: JSON rows, medians of several rounds after a warm-up. */
 import { runDecodeBench } from '../../bench/decode.bench.ts'
 import { runPrefillBench } from '../../bench/prefill.bench.ts'
 import { runPrefixBench } from '../../bench/prefix.bench.ts'
+import { runSamplerBench } from '../../bench/sampler.bench.ts'
 import { runTrainBench } from '../../bench/train.bench.ts'
 import { fail } from '../errors.ts'
 import { resolveModel } from '../registry/locate-model.ts'
@@ -27,6 +28,7 @@ const benches = {
   decode: runDecodeBench,
   prefill: runPrefillBench,
   prefix: runPrefixBench,
+  sampler: runSamplerBench,
   train: runTrainBench,
 }
 
@@ -34,7 +36,7 @@ const benches = {
 export async function run(argv: string[]): Promise<number> {
   const { values, positionals, help } = parseFlags(argv, flags)
   if (help) {
-    console.log(helpText('steerlm bench [decode|prefill|prefix|train]', flags))
+    console.log(helpText('steerlm bench [decode|prefill|prefix|sampler|train]', flags))
     return 0
   }
   const known = Object.keys(benches) as (keyof typeof benches)[]
