@@ -76,6 +76,8 @@ export const samplingFields = {
   logit_bias: z.record(z.string().regex(/^\d+$/), z.number().min(-100).max(100)).nullish(),
   /** Go on after the end-of-text token. */
   ignore_eos: z.boolean().nullish(),
+  /** When requests wait: lower numbers first, as in vLLM. Unset: by `service_tier`, else 0. */
+  priority: z.int().min(-10).max(10).nullish(),
   /** Also give token ids (`prompt_token_ids`, `token_ids`). */
   return_token_ids: z.boolean().nullish(),
 }
@@ -97,11 +99,12 @@ export const streamFields = {
     .nullish(),
 }
 
-/** Fields of OpenAI's API that cannot change the text; taken and not used. */
+/** Fields of OpenAI's API that cannot change the text; taken and not used, but for `service_tier`. */
 export const bookkeepingFields = {
   user: z.string().nullish(),
   metadata: z.record(z.string(), z.string()).nullish(),
   store: z.boolean().nullish(),
+  /** `priority` and `flex` stand for the priorities −5 and 5; others change nothing. */
   service_tier: z.string().nullish(),
   safety_identifier: z.string().nullish(),
   prompt_cache_key: z.string().nullish(),

@@ -974,6 +974,7 @@ export interface components {
                 [key: string]: number;
             } | null;
             ignore_eos?: boolean | null;
+            priority?: number | null;
             return_token_ids?: boolean | null;
             attributes?: {
                 [key: string]: number;
@@ -1036,6 +1037,7 @@ export interface components {
                 [key: string]: number;
             } | null;
             ignore_eos?: boolean | null;
+            priority?: number | null;
             attributes?: {
                 [key: string]: number;
             } | null;
@@ -1146,6 +1148,7 @@ export interface components {
                 [key: string]: number;
             } | null;
             ignore_eos?: boolean | null;
+            priority?: number | null;
             return_token_ids?: boolean | null;
             stream?: boolean | null;
             stream_options?: {

@@ -7,11 +7,19 @@ import { join, resolve } from 'node:path'
 import { z } from 'zod'
 import { fail } from './errors.ts'
 import { defaultBusyShare } from './jobs/polite-pause.ts'
+import { parseByteSize } from './util/byte-size.ts'
 
 const wholeNumber = (min: number, max: number) => {
   const error = `expected a whole number from ${min} to ${max}`
   return z.coerce.number({ error }).int({ error }).min(min, { error }).max(max, { error })
 }
+
+const byteSize = z.string().transform((text, context) => {
+  const bytes = parseByteSize(text)
+  if (bytes !== null) return bytes
+  context.addIssue({ code: 'custom', message: 'expected a size such as 512MB or 2GiB' })
+  return z.NEVER
+})
 
 const share = (() => {
   const error = 'expected a share from 0.01 to 1'
@@ -33,8 +41,14 @@ const Config = z.strictObject({
   bodyLimitBytes: wholeNumber(1024, 1 << 30).default(4 * 1024 * 1024),
   /** The most that one upload may hold, after gunzipping. */
   maxUploadBytes: wholeNumber(1024, Number.MAX_SAFE_INTEGER).default(16 * 1024 ** 3),
-  /** Replies that one model writes at the same time. */
-  slots: wholeNumber(1, 256).default(8),
+  /** Memory of one model for keys and values; unset: what slots and context need. */
+  kvMemory: byteSize.optional(),
+  /** Replies that one model writes at the same time; unset: what the memory allows, at most 8. */
+  slots: wholeNumber(1, 256).optional(),
+  /** Tokens of prompt and reply together; unset: the model's, at most 4096. */
+  contextLength: wholeNumber(1, 1 << 24).optional(),
+  /** Guess at tokens while one reply is written alone. */
+  speculative: z.enum(['ngram'], { error: 'expected ngram' }).optional(),
   /** Requests that may wait for a model. */
   queueLimit: wholeNumber(1, 1_000_000).default(256),
   /** Threads of one model; unset: one for each core. */
@@ -74,7 +88,10 @@ const variables = {
   models: 'STEERLM_MODELS',
   bodyLimitBytes: 'STEERLM_BODY_LIMIT_BYTES',
   maxUploadBytes: 'STEERLM_MAX_UPLOAD_BYTES',
+  kvMemory: 'STEERLM_KV_MEMORY',
   slots: 'STEERLM_SLOTS',
+  contextLength: 'STEERLM_CONTEXT_LENGTH',
+  speculative: 'STEERLM_SPECULATIVE',
   queueLimit: 'STEERLM_QUEUE_LIMIT',
   threads: 'STEERLM_THREADS',
   jobs: 'STEERLM_JOBS',
@@ -95,12 +112,25 @@ export interface ConfigFlags {
   home?: string
   device?: string
   model?: string[]
+  'kv-memory'?: string
+  slots?: string
+  'context-length'?: string
+  'queue-limit'?: string
+  speculative?: string
+}
+
+/** Flags that are not called as their field is. */
+const fieldOfFlag: Readonly<Record<string, keyof typeof variables>> = {
+  model: 'models',
+  'kv-memory': 'kvMemory',
+  'context-length': 'contextLength',
+  'queue-limit': 'queueLimit',
 }
 
 /** Fails BAD_ARGUMENT, naming the flag or the variable at fault. */
 export function readConfig(flags: ConfigFlags, env: NodeJS.ProcessEnv): Config {
-  const { model, ...rest } = flags
-  const fromFlags = withoutEmpty({ ...rest, models: model })
+  const given = Object.entries(flags).map(([flag, value]) => [fieldOfFlag[flag] ?? flag, value])
+  const fromFlags = withoutEmpty(Object.fromEntries(given))
   const fromEnv = withoutEmpty(
     Object.fromEntries(
       Object.entries(variables).map(([field, variable]) => [field, env[variable]]),
@@ -119,7 +149,8 @@ export function readConfig(flags: ConfigFlags, env: NodeJS.ProcessEnv): Config {
   }
   const issue = result.error.issues[0]!
   const field = String(issue.path[0]) as keyof typeof variables
-  const name = field in fromFlags ? `--${field === 'models' ? 'model' : field}` : variables[field]
+  const flag = Object.keys(fieldOfFlag).find((key) => fieldOfFlag[key] === field) ?? field
+  const name = field in fromFlags ? `--${flag}` : variables[field]
   const value = { ...fromEnv, ...fromFlags }[field]
   const got = secrets.has(field) ? '' : `, got ${JSON.stringify(value)}`
   return fail('BAD_ARGUMENT', `${name}: ${issue.message}${got}`, { param: name })

@@ -30,7 +30,10 @@ const commands: Readonly<Record<string, { help: string; load: () => Promise<{ ru
     load: () => import('./commands/models.ts'),
   },
   keys: { help: 'create, list, revoke API keys', load: () => import('./commands/keys.ts') },
-  bench: { help: 'decode, prefill, train', load: () => import('./commands/bench.ts') },
+  bench: {
+    help: 'decode, prefill, prefix, sampler, train',
+    load: () => import('./commands/bench.ts'),
+  },
 }
 
 function usage(): string {

@@ -158,11 +158,11 @@ async function createAuth(config: Config, { db }: Database): Promise<AuthParts> 
 
 /** Each model in a process of its own. */
 const engineStarter =
-  ({ slots, queueLimit, threads }: Config): StartEngine =>
+  ({ slots, contextLength, kvMemory, queueLimit, speculative, threads }: Config): StartEngine =>
   ({ dir, id }) =>
     createEngineClient({
       dir,
-      load: { id, slots, queueLimit, threads },
+      load: { id, slots, contextLength, kvMemoryBytes: kvMemory, queueLimit, speculative, threads },
       entry: new URL('./engine-process.ts', import.meta.url),
       log,
     })

@@ -29,6 +29,27 @@ t.test('what is wrong is named as it was given', async (t) => {
   })
 })
 
+t.test('memory, slots, context, queue and guesses by flag and by variable', async (t) => {
+  const flags = { 'kv-memory': '512MB', slots: '3', 'context-length': '900', 'queue-limit': '7', speculative: 'ngram' } // prettier-ignore
+  const expected = { kvMemory: 512e6, slots: 3, contextLength: 900, queueLimit: 7, speculative: 'ngram' } // prettier-ignore
+  t.match(readConfig(flags, {}), expected)
+  const env = { STEERLM_KV_MEMORY: '512MB', STEERLM_SLOTS: '3', STEERLM_CONTEXT_LENGTH: '900', STEERLM_QUEUE_LIMIT: '7', STEERLM_SPECULATIVE: 'ngram' } // prettier-ignore
+  t.match(readConfig({}, env), expected)
+  t.same([readConfig({}, {}).slots, readConfig({}, {}).kvMemory], [undefined, undefined])
+  t.throws(() => readConfig({ 'kv-memory': 'much' }, {}), {
+    code: 'BAD_ARGUMENT',
+    param: '--kv-memory',
+    message: /--kv-memory: expected a size such as 512MB or 2GiB, got "much"/,
+  })
+  t.throws(() => readConfig({}, { STEERLM_KV_MEMORY: '-1' }), {
+    code: 'BAD_ARGUMENT',
+    param: 'STEERLM_KV_MEMORY',
+  })
+  t.throws(() => readConfig({ speculative: 'draft' }, {}), {
+    message: /expected ngram, got "draft"/,
+  })
+})
+
 t.test('keys are needed where others can reach the server, or when one is set', async (t) => {
   for (const host of ['127.0.0.1', '127.1.2.3', '::1', '[::1]', 'localhost', 'LOCALHOST']) {
     t.equal(needsKeys(readConfig({ host }, {})), false, host)

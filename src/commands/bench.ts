@@ -1,7 +1,9 @@
-/** `steerlm bench decode|prefill|train`: JSON rows, medians of several rounds after a warm-up. */
+/** `steerlm bench decode|prefill|prefix|sampler|train`: JSON rows, medians of several rounds after a warm-up. */
 import { runPeersBench } from '../../bench/peers/peers.bench.ts'
 import { runDecodeBench } from '../../bench/decode.bench.ts'
 import { runPrefillBench } from '../../bench/prefill.bench.ts'
+import { runPrefixBench } from '../../bench/prefix.bench.ts'
+import { runSamplerBench } from '../../bench/sampler.bench.ts'
 import { runTrainBench } from '../../bench/train.bench.ts'
 import { fail } from '../errors.ts'
 import { resolveModel } from '../registry/locate-model.ts'
@@ -30,7 +32,13 @@ const flags = {
 
 type Values = FlagValues<typeof flags>
 
-const benches = { decode: runDecodeBench, prefill: runPrefillBench, train: runTrainBench }
+const benches = {
+  decode: runDecodeBench,
+  prefill: runPrefillBench,
+  prefix: runPrefixBench,
+  sampler: runSamplerBench,
+  train: runTrainBench,
+}
 
 /** Installs llama.cpp's npm package into the data folder on its first use. */
 async function runPeers(topics: readonly string[], values: Values): Promise<number> {
@@ -50,7 +58,7 @@ async function runPeers(topics: readonly string[], values: Values): Promise<numb
 export async function run(argv: string[]): Promise<number> {
   const { values, positionals, help } = parseFlags(argv, flags)
   if (help) {
-    console.log(helpText('steerlm bench [decode|prefill|train]', flags))
+    console.log(helpText('steerlm bench [decode|prefill|prefix|sampler|train]', flags))
     return 0
   }
   const known = Object.keys(benches) as (keyof typeof benches)[]

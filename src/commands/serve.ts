@@ -15,6 +15,11 @@ Serves models over HTTP: a page at /, an OpenAI-compatible API at /v1, its docum
   --port PORT    where to listen (default: PORT or 8080; 0 takes any free port)
   --host HOST    the address to listen on (default: HOST or 127.0.0.1); others than loopback need API keys
   --device cpu   where models run
+  --kv-memory SIZE     memory of each model for keys and values, such as 512MB or 2GiB; slots and context follow
+  --slots N            replies that a model writes at the same time (default: what the memory allows, at most 8)
+  --context-length N   tokens of prompt and reply together (default: the model's, at most 4096)
+  --queue-limit N      requests that may wait for a model (default: 256); more are refused with 429
+  --speculative ngram  guess at tokens from the text so far while one reply is written alone
   --home DIR     the data folder (default: STEERLM_HOME or ~/.steerlm)
   --help         this text
 `
@@ -52,6 +57,11 @@ function parseFlags(argv: string[]): ConfigFlags & { help?: boolean } {
         port: { type: 'string' },
         host: { type: 'string' },
         home: { type: 'string' },
+        'kv-memory': { type: 'string' },
+        slots: { type: 'string' },
+        'context-length': { type: 'string' },
+        'queue-limit': { type: 'string' },
+        speculative: { type: 'string' },
         help: { type: 'boolean', short: 'h' },
       },
     }).values

@@ -35,6 +35,12 @@ export interface EngineRequest {
   echo?: boolean
   /** Added to the logit of each token id named. */
   logitBias?: Readonly<Record<number, number>>
+  /** Whose request it is: waiting requests are served fair across owners. */
+  owner?: string
+  /** Lower numbers first; 0 unless given. */
+  priority?: number
+  /** Requests that run on different weights, such as adapters, name different ones: they share no cached prefix. */
+  cacheSpace?: string
 }
 
 /** Log-probabilities (natural log) of the model's own distribution, before temperature, bias and cuts. */

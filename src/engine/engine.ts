@@ -3,19 +3,26 @@
 import type { ModelConfig } from '../arch/index.ts'
 import { fail } from '../errors.ts'
 import type { EngineEvent, EngineRequest } from './engine-types.ts'
+import type { KvBudget } from './kv-budget.ts'
 import { OrtModelStep } from './ort-model-step.ts'
 import { Scheduler } from './scheduler.ts'
 
 export interface EngineOptions {
   modelDir: string
+  /** Memory for keys and values; `kv-budget.ts` says what follows from it. */
+  kvMemoryBytes?: number
   /** Streams that run at the same time. */
   slots?: number
   /** Tokens of prompt and reply together; by default what the checkpoint allows, at most 4096. */
   contextLength?: number
   /** Threads of one run; by default one for each core. */
   threads?: number
+  /** Guess at tokens while one stream runs alone: `ngram`, by prompt lookup. */
+  speculative?: 'ngram'
   /** Requests that may wait for a slot. */
   queueLimit?: number
+  /** The prefix cache's part of the memory, where it is not to be a quarter. */
+  prefixBytes?: number
   /** Prompt tokens computed between two decode steps. */
   chunkTokens?: number
 }
@@ -23,6 +30,8 @@ export interface EngineOptions {
 export interface Engine {
   readonly config: ModelConfig
   readonly contextLength: number
+  /** How the memory for keys and values is divided. */
+  readonly kv: KvBudget
   /**
    * Enqueues the request at once and returns its events. Throws BAD_REQUEST, CONTEXT_TOO_LONG or
    * QUEUE_FULL right here; the iteration ends with CANCELLED when the signal aborts. Events wait
@@ -40,15 +49,24 @@ function checkCount(name: string, value: number, max: number): number {
 
 /** Loads a checkpoint for generation. The caller disposes the engine. */
 export async function createEngine(options: EngineOptions): Promise<Engine> {
-  const slots = checkCount('slots', options.slots ?? 8, 256)
+  const { slots } = options
+  if (slots !== undefined) checkCount('slots', slots, 256)
   const chunkTokens = checkCount('chunk tokens', options.chunkTokens ?? 128, 4096)
   const queueLimit = checkCount('queue limit', options.queueLimit ?? 256, 1_000_000)
-  const { modelDir, contextLength, threads } = options
-  const step = await OrtModelStep.create({ modelDir, slots, contextLength, threads })
-  const scheduler = new Scheduler(step, { chunkTokens, queueLimit })
+  const { modelDir, contextLength, threads, kvMemoryBytes: memoryBytes } = options
+  const step = await OrtModelStep.create({ modelDir, slots, contextLength, memoryBytes, threads })
+  const { prefixBytes = step.budget.prefixBytes } = options
+  const scheduler = new Scheduler(step, {
+    chunkTokens,
+    queueLimit,
+    prefixBytes,
+    settle: true,
+    speculative: options.speculative === 'ngram',
+  })
   return {
     config: step.config,
     contextLength: step.contextLength,
+    kv: step.budget,
     generate: (request, signal) => scheduler.submit(request, signal),
     dispose: () => scheduler.dispose(),
   }

@@ -4,6 +4,8 @@ import { SteerError } from '../errors.ts'
 import type { EngineEvent, EngineRequest, FinishReason, TokenLogprob } from './engine-types.ts'
 import { EventQueue } from './event-queue.ts'
 import { tokenLogprob } from './logprobs.ts'
+import type { Account } from './waiting-queue.ts'
+import { NgramDraft } from './ngram-draft.ts'
 import type { Sampler } from './sampler.ts'
 import { SamplerState } from './sampler.ts'
 
@@ -16,6 +18,10 @@ export class Generation {
   /** −1 until a slot is taken. */
   slot = -1
   cachedTokens = 0
+  /** True once what the cache knows of the prompt was counted for good. */
+  isPlanned = false
+  /** What its tokens are charged to; null while it waits. */
+  account: Account | null = null
   /** Sampled, not yet in the cache: what the next decode run feeds. */
   nextToken = 0
   /** Set from outside the loop; the loop drops the stream at its next step. */
@@ -23,13 +29,20 @@ export class Generation {
   readonly #state: SamplerState
   readonly #stopTokens: ReadonlySet<number>
   readonly #promptLogprobs: TokenLogprob[] = []
+  readonly #draft: NgramDraft | null
   #emitted = 0
   #detach: () => void = () => {}
 
   /** `onCancel` is called when the signal aborts or the reader leaves early. */
   constructor(
     request: EngineRequest,
-    options: { vocabSize: number; signal: AbortSignal | undefined; onCancel: () => void },
+    options: {
+      vocabSize: number
+      signal: AbortSignal | undefined
+      onCancel: () => void
+      /** Guess at tokens of a reply that has room for so many; unset: no guesses. */
+      guessWithin?: number | undefined
+    },
   ) {
     const { vocabSize, signal, onCancel } = options
     this.request = request
@@ -38,6 +51,9 @@ export class Generation {
       this.#detach()
       onCancel()
     })
+    const { guessWithin } = options
+    const longest = Math.min(request.maxTokens, guessWithin ?? 0)
+    this.#draft = guessWithin === undefined ? null : new NgramDraft(request.tokens, longest)
     this.#state = new SamplerState(request, request.tokens, vocabSize)
     this.#stopTokens = new Set(request.ignoreStop ? [] : request.stopTokens)
     this.#listen(signal, onCancel)
@@ -94,7 +110,19 @@ export class Generation {
     )
     if (this.#emitted === this.request.maxTokens || isFull) return this.#finish('length')
     this.nextToken = token
+    this.#draft?.push(token)
     return 'continue'
+  }
+
+  /** A guess at the tokens after `nextToken`, at most `room` of them; none where guesses do not pay. */
+  propose(room: number): number[] {
+    const left = this.request.maxTokens - this.#emitted - 1
+    return this.#draft?.propose(Math.min(room, left)) ?? []
+  }
+
+  /** Tells how much of a guess was right. */
+  judge(proposed: number, right: number): void {
+    this.#draft?.judge(proposed, right)
   }
 
   #finish(reason: FinishReason, stopToken?: number): Outcome {

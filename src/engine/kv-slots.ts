@@ -1,6 +1,10 @@
 /**
  * Which tokens each slot's cache holds, who uses it, and which slot a new prompt gets.
  * Knows token ids only; the keys and values themselves lie in the model step's memory.
+ *
+ * The kernel that decodes one token rounds differently from the one that computes several, by about 1e-5 of a logit.
+ * So that a reply never depends on what was cached, only positions that were computed as part of a prompt are reused:
+ * the `exact` ones. They are bit for bit the same however the prompt was cut, as long as no piece is a single token.
  */
 
 import { fail } from '../errors.ts'
@@ -9,18 +13,12 @@ interface Slot {
   /** Token ids in the cache, [contextLength]; the first `length` count. */
   readonly tokens: Int32Array
   length: number
+  /** Leading positions that were computed as a prompt. */
+  exact: number
+  space: string
   busy: boolean
   /** Tick of the last release; 0 = never used. */
   lastUsed: number
-}
-
-/** A slot given to a prompt, and what of the prompt it holds. */
-export interface Placement {
-  slot: number
-  /** Prompt tokens that need not be computed. */
-  cachedTokens: number
-  /** Slot whose first `cachedTokens` positions must be copied to `slot` first. */
-  copyFrom?: number
 }
 
 export class KvSlots {
@@ -33,9 +31,15 @@ export class KvSlots {
     this.#slots = Array.from({ length: count }, () => ({
       tokens: new Int32Array(contextLength),
       length: 0,
+      exact: 0,
+      space: '',
       busy: false,
       lastUsed: 0,
     }))
+  }
+
+  get count(): number {
+    return this.#slots.length
   }
 
   get freeCount(): number {
@@ -47,37 +51,63 @@ export class KvSlots {
     return this.#slots[slot]!.length
   }
 
-  /**
-   * Takes a free slot for `prompt`, or returns null when all are busy. At least one prompt token
-   * is always left to compute, because its logits are needed; `reuse: false` leaves all of them.
-   *
-   * The free slot with the longest common prefix wins when that keeps at least half of what it
-   * holds (a conversation goes on). Otherwise the one that was free longest is taken, and the
-   * prefix is copied from wherever it is longest, so that a shared system prompt neither costs
-   * a computation nor another conversation's cache.
-   */
-  acquire(prompt: readonly number[], options: { reuse: boolean }): Placement | null {
-    const limit = options.reuse ? prompt.length - 1 : 0
-    const shared = this.#slots.map((slot) => commonPrefix(slot, prompt, limit))
-    const index = this.#choose(shared)
-    if (index < 0) return null
-    const donor = shared.indexOf(Math.max(...shared))
-    const copies = shared[donor]! > shared[index]!
-    const cachedTokens = copies ? shared[donor]! : shared[index]!
-    const slot = this.#slots[index]!
-    if (copies) slot.tokens.set(this.#slots[donor]!.tokens.subarray(0, cachedTokens))
-    slot.length = cachedTokens
-    slot.busy = true
-    return copies ? { slot: index, cachedTokens, copyFrom: donor } : { slot: index, cachedTokens }
+  /** What of a slot may be reused. */
+  exactPart(slot: number): { space: string; tokens: Int32Array; exact: number } {
+    return this.#slots[slot]!
   }
 
-  /** Records that `tokens` were computed at the slot's next positions. */
-  append(slot: number, tokens: readonly number[]): void {
+  /**
+   * How much of `prompt[0, end)` each slot holds in reusable form. Only prompts of the same `space` share: keys and
+   * values depend on the weights, adapters included.
+   */
+  shared(space: string, prompt: readonly number[], end: number): number[] {
+    return this.#slots.map((slot) => (slot.space === space ? commonPrefix(slot, prompt, end) : 0))
+  }
+
+  /**
+   * The free slot for a prompt, −1 when all are busy; `shared` tells how much of it each slot holds. The one with the
+   * longest common prefix wins when that keeps at least half of what it holds (a conversation goes on), else the one
+   * that was free longest, so that a shared system prompt does not cost another conversation's cache.
+   */
+  choose(shared: readonly number[]): number {
+    let longest = -1
+    let oldest = -1
+    this.#slots.forEach((slot, i) => {
+      if (slot.busy) return
+      if (oldest < 0 || slot.lastUsed < this.#slots[oldest]!.lastUsed) oldest = i
+      if (longest < 0 || shared[i]! > shared[longest]!) longest = i
+    })
+    if (longest < 0) return -1
+    return shared[longest]! > 0 && shared[longest]! * 2 >= this.#slots[longest]!.exact
+      ? longest
+      : oldest
+  }
+
+  /** Takes a slot, keeping its first `kept` positions. */
+  take(slot: number, space: string, kept: number): void {
+    const target = this.#slots[slot]!
+    target.busy = true
+    target.space = space
+    target.length = kept
+    target.exact = kept
+  }
+
+  /** Records that the slot now holds `prompt[0, length)`, copied from reusable positions. */
+  adopt(slot: number, prompt: readonly number[], length: number): void {
+    const target = this.#slots[slot]!
+    for (let i = target.length; i < length; i += 1) target.tokens[i] = prompt[i]!
+    target.length = length
+    target.exact = length
+  }
+
+  /** Records that `tokens` were computed at the slot's next positions; `exact`: as part of a prompt. */
+  append(slot: number, tokens: readonly number[], options: { exact: boolean }): void {
     const target = this.#slots[slot]!
     if (target.length + tokens.length > this.#contextLength) {
       fail('INTERNAL', `internal: slot ${slot} would hold ${target.length + tokens.length} tokens`)
     }
     target.tokens.set(tokens, target.length)
+    if (options.exact && target.exact === target.length) target.exact += tokens.length
     target.length += tokens.length
   }
 
@@ -88,30 +118,40 @@ export class KvSlots {
   release(slot: number, options: { discard?: boolean } = {}): void {
     const target = this.#slots[slot]!
     target.length = options.discard ? 0 : Math.min(target.length, this.#contextLength - 1)
+    target.exact = Math.min(target.exact, target.length)
     target.busy = false
     this.#tick += 1
     target.lastUsed = options.discard ? 0 : this.#tick
   }
 
-  /** Index of the slot to take, −1 when none is free. `shared[i]`: common prefix with slot i. */
-  #choose(shared: readonly number[]): number {
-    let longest = -1
-    let oldest = -1
+  /**
+   * The free slot, last used first, that holds at least two tokens in a form not to be reused; −1 when none does. Slots
+   * of a named space are left alone: only their requests know the weights.
+   */
+  unsettled(): number {
+    let found = -1
     this.#slots.forEach((slot, i) => {
-      if (slot.busy) return
-      if (oldest < 0 || slot.lastUsed < this.#slots[oldest]!.lastUsed) oldest = i
-      if (longest < 0 || shared[i]! > shared[longest]!) longest = i
+      if (slot.busy || slot.space !== '' || slot.length - slot.exact < 2) return
+      if (found < 0 || slot.lastUsed > this.#slots[found]!.lastUsed) found = i
     })
-    if (longest < 0) return -1
-    return shared[longest]! > 0 && shared[longest]! * 2 >= this.#slots[longest]!.length
-      ? longest
-      : oldest
+    return found
+  }
+
+  /** The first `count` tokens after the reusable ones. */
+  unsettledTokens(slot: number, count: number): number[] {
+    const { tokens, exact, length } = this.#slots[slot]!
+    return Array.from(tokens.subarray(exact, Math.min(length, exact + count)))
+  }
+
+  /** Records that the next `count` tokens were computed again as a prompt. */
+  settle(slot: number, count: number): void {
+    this.#slots[slot]!.exact += count
   }
 }
 
-function commonPrefix(slot: Slot, prompt: readonly number[], limit: number): number {
-  const end = Math.min(slot.length, limit)
+function commonPrefix(slot: Slot, prompt: readonly number[], end: number): number {
+  const limit = Math.min(slot.exact, end)
   let length = 0
-  while (length < end && slot.tokens[length] === prompt[length]) length += 1
+  while (length < limit && slot.tokens[length] === prompt[length]) length += 1
   return length
 }

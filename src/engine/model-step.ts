@@ -37,6 +37,12 @@ export interface ModelStep {
   decode(input: DecodeInput): Promise<Float32Array>
   /** Copies positions [0, count) of one slot to another. */
   copyPrefix(from: number, to: number, count: number): void
+  /** Numbers that keep one token's keys and values, all layers. */
+  readonly floatsPerToken: number
+  /** Copies keys and values of positions start … out of a slot, as many as `into` takes. */
+  readCache(slot: number, start: number, into: Float32Array): void
+  /** Puts back what `readCache` took out. */
+  writeCache(slot: number, start: number, from: Float32Array): void
   /** Releases everything; no call may be in flight. */
   dispose(): void
 }

@@ -7,7 +7,8 @@
  * which is right because runs follow one another.
  */
 
-import { uniformPositions, type ModelConfig } from '../arch/index.ts'
+import type { ModelConfig } from '../arch/index.ts'
+import { planKvMemory, type KvBudget, type KvRequest } from './kv-budget.ts'
 import { buildDecodeModel } from './serving-models.ts'
 import { fail } from '../errors.ts'
 import type { Binding } from '../ort/index.ts'
@@ -15,16 +16,10 @@ import { createTensor, Session } from '../ort/index.ts'
 import { runSettings } from './run-settings.ts'
 import type { DecodeInput, ModelStep, PrefillInput } from './model-step.ts'
 
-export interface OrtModelStepOptions {
+export interface OrtModelStepOptions extends KvRequest {
   modelDir: string
-  slots: number
-  /** Positions per slot; by default the checkpoint's, at most `DEFAULT_CONTEXT_LENGTH`. */
-  contextLength?: number
   threads?: number
 }
-
-/** Memory grows with it: checkpoints that allow more get more only when asked to. */
-export const DEFAULT_CONTEXT_LENGTH = 4096
 
 /** Bindings kept; each costs a few kilobytes. */
 const BINDING_LIMIT = 64
@@ -45,10 +40,11 @@ interface LayerCache {
   value: Float32Array
 }
 
-interface CacheSize {
-  slots: number
-  contextLength: number
-}
+type CacheSize = Pick<KvBudget, 'slots' | 'contextLength'>
+
+/** Keys and values of one token, all layers. */
+export const cacheFloatsPerToken = (config: ModelConfig): number =>
+  2 * config.layers * config.kvHeads * config.headDim
 
 /** The system hands out the pages only when they are written to. */
 function allocateCache(config: ModelConfig, size: CacheSize): LayerCache[] {
@@ -65,18 +61,13 @@ function allocateCache(config: ModelConfig, size: CacheSize): LayerCache[] {
   }
 }
 
-function resolveContextLength(config: ModelConfig, asked: number | undefined): number {
-  const { maxPositions } = config
-  if (asked === undefined) return Math.min(uniformPositions(config), DEFAULT_CONTEXT_LENGTH)
-  if (Number.isInteger(asked) && asked >= 1 && asked <= maxPositions) return asked
-  return fail('BAD_ARGUMENT', `context length: expected 1 to ${maxPositions}, got ${asked}`)
-}
-
 export class OrtModelStep implements ModelStep {
   readonly config: ModelConfig
+  readonly budget: KvBudget
   readonly slots: number
   readonly contextLength: number
   readonly vocabSize: number
+  readonly floatsPerToken: number
   readonly #session: Session
   readonly #layers: LayerCache[]
   /** Elements of one slot in a layer's key or value buffer. */
@@ -91,32 +82,36 @@ export class OrtModelStep implements ModelStep {
   private constructor(
     session: Session,
     config: ModelConfig,
-    size: CacheSize & { layers: LayerCache[] },
+    size: { budget: KvBudget; layers: LayerCache[] },
   ) {
     this.#session = session
     this.config = config
-    this.slots = size.slots
-    this.contextLength = size.contextLength
+    this.budget = size.budget
+    const { slots, contextLength } = size.budget
+    this.slots = slots
+    this.contextLength = contextLength
     this.vocabSize = config.vocabSize
-    this.#slotSize = config.kvHeads * size.contextLength * config.headDim
+    this.floatsPerToken = cacheFloatsPerToken(config)
+    this.#slotSize = config.kvHeads * contextLength * config.headDim
     this.#layers = size.layers
-    this.#seqlens = new Int32Array(size.slots)
-    this.#ids = new BigInt64Array(size.slots)
+    this.#seqlens = new Int32Array(slots)
+    this.#ids = new BigInt64Array(slots)
     this.#logitPositions = new BigInt64Array(1)
-    this.#logits = new Float32Array(size.slots * config.vocabSize)
+    this.#logits = new Float32Array(slots * config.vocabSize)
   }
 
   /** Loads the checkpoint. Fails with the catalogue's checkpoint and runtime errors. */
   static async create(options: OrtModelStepOptions): Promise<OrtModelStep> {
-    const contextOf = (known: ModelConfig) => resolveContextLength(known, options.contextLength)
+    const plan = (known: ModelConfig): KvBudget =>
+      planKvMemory(known, 4 * cacheFloatsPerToken(known), options)
+    const contextOf = (known: ModelConfig): number => plan(known).contextLength
     const built = await buildDecodeModel(options.modelDir, contextOf)
     const { model, weightsDirectory, config } = built
-    const contextLength = contextOf(config)
-    const size = { slots: options.slots, contextLength }
-    const layers = allocateCache(config, size)
+    const budget = plan(config)
+    const layers = allocateCache(config, budget)
     const run = runSettings(options.threads)
     const session = await Session.create({ model, weightsDirectory, ...run })
-    return new OrtModelStep(session, config, { ...size, layers })
+    return new OrtModelStep(session, config, { budget, layers })
   }
 
   async prefill(input: PrefillInput): Promise<Float32Array> {
@@ -158,9 +153,41 @@ export class OrtModelStep implements ModelStep {
     }
   }
 
+  readCache(slot: number, start: number, into: Float32Array): void {
+    this.#eachPiece(slot, start, into, (buffer, at, piece) => {
+      piece.set(buffer.subarray(at, at + piece.length))
+    })
+  }
+
+  writeCache(slot: number, start: number, from: Float32Array): void {
+    this.#eachPiece(slot, start, from, (buffer, at, piece) => buffer.set(piece, at))
+  }
+
   dispose(): void {
     this.#dropBindings()
     this.#session.dispose()
+  }
+
+  /** Parts of `block` [layers, 2, Nkv, tokens, D] and where each lies in the layers' buffers. */
+  #eachPiece(
+    slot: number,
+    start: number,
+    block: Float32Array,
+    visit: (buffer: Float32Array, at: number, piece: Float32Array) => void,
+  ): void {
+    const { kvHeads, headDim } = this.config
+    const size = (block.length / this.floatsPerToken) * headDim
+    const first = slot * this.#slotSize + start * headDim
+    let from = 0
+    for (const { key, value } of this.#layers) {
+      for (const buffer of [key, value]) {
+        for (let head = 0; head < kvHeads; head += 1) {
+          const at = first + head * this.contextLength * headDim
+          visit(buffer, at, block.subarray(from, from + size))
+          from += size
+        }
+      }
+    }
   }
 
   async #run(shape: Shape): Promise<Float32Array> {

@@ -12,7 +12,8 @@ import { fail } from '../errors.ts'
 import type { EngineRequest } from './engine-types.ts'
 import type { Random } from './random.ts'
 import { createRandom, randomSeed } from './random.ts'
-import { argmax, keepLargest, keepMass } from './selection.ts'
+import { Candidates } from './candidates.ts'
+import { argmax } from './selection.ts'
 
 export type SamplingOptions = Pick<
   EngineRequest,
@@ -27,8 +28,8 @@ export type SamplingOptions = Pick<
   | 'seed'
 >
 
-/** Below exp(−45) ≈ 3e-20 of the likeliest, a token cannot be hit by a 53-bit draw. */
-const NEGLIGIBLE_EXPONENT = -45
+/** `pick` decides at the edge of min-p, not the logarithm. */
+const ROUNDING = 1e-9
 
 /** What sampling remembers about one request. */
 export class SamplerState {
@@ -106,13 +107,11 @@ export class SamplerState {
 /** Scratch space for one vocabulary size, and the drawing itself. Synchronous, so never shared. */
 export class Sampler {
   readonly #adjusted: Float32Array
-  readonly #weights: Float64Array
-  readonly #order: Int32Array
+  readonly #candidates: Candidates
 
   constructor(vocabSize: number) {
     this.#adjusted = new Float32Array(vocabSize)
-    this.#weights = new Float64Array(vocabSize)
-    this.#order = new Int32Array(vocabSize)
+    this.#candidates = new Candidates(vocabSize)
   }
 
   /** `logits` [V], left unchanged. Fails when they hold no finite maximum. */
@@ -134,51 +133,13 @@ export class Sampler {
   }
 
   #draw(logits: Float32Array, max: number, state: SamplerState): number {
-    this.#weigh(logits, max, state.temperature)
-    if (state.topK > 0 || state.topP < 1) this.#cut(state.topK, state.topP)
-    return this.#pick(state.minP, state.random())
-  }
-
-  /** weight = exp((logit − max) / temperature): 1 for the likeliest. */
-  #weigh(logits: Float32Array, max: number, temperature: number): void {
-    const weights = this.#weights
-    const scale = 1 / temperature
-    for (let i = 0; i < weights.length; i += 1) {
-      const exponent = (logits[i]! - max) * scale
-      // The likeliest token first: (0 × ∞) is not a number when the temperature is denormal.
-      weights[i] = logits[i] === max ? 1 : exponent > NEGLIGIBLE_EXPONENT ? Math.exp(exponent) : 0
-    }
-  }
-
-  /** Sets the weights outside top-k and top-p to 0. */
-  #cut(topK: number, topP: number): void {
-    const weights = this.#weights
-    const order = this.#order
-    let length = 0
-    for (let i = 0; i < weights.length; i += 1) if (weights[i]! > 0) order[length++] = i
-    let kept = topK > 0 ? keepLargest(weights, order, length, topK) : length
-    if (topP < 1) {
-      let total = 0
-      for (let i = 0; i < kept; i += 1) total += weights[order[i]!]!
-      kept = keepMass(weights, order, kept, topP * total)
-    }
-    for (let i = kept; i < length; i += 1) weights[order[i]!] = 0
-  }
-
-  /** The token under `uniform` in [0, 1) among weights ≥ `minP`, in the order of token ids. */
-  #pick(minP: number, uniform: number): number {
-    const weights = this.#weights
-    let total = 0
-    for (let i = 0; i < weights.length; i += 1) if (weights[i]! >= minP) total += weights[i]!
-    let rest = uniform * total
-    let last = -1
-    for (let i = 0; i < weights.length; i += 1) {
-      const weight = weights[i]!
-      if (weight < minP || weight === 0) continue
-      last = i
-      rest -= weight
-      if (rest < 0) return i
-    }
-    return last // rounding used up the whole sum
+    const { topK, topP, minP } = state
+    const candidates = this.#candidates
+    // Top-p counts the mass of all that top-k left, so there min-p cannot come first.
+    const least = topP < 1 || minP === 0 ? -Infinity : Math.log(minP) - ROUNDING
+    candidates.gather(logits, { max, scale: 1 / state.temperature, least, count: topK })
+    if (topK > 0) candidates.keepLargest(topK)
+    if (topP < 1) candidates.keepMass(topP)
+    return candidates.pick(minP, state.random())
   }
 }

@@ -17,6 +17,9 @@ interface Range {
 /** More alternatives than this are refused: each costs time on every token. */
 export const MAX_LOGPROBS = 100
 
+/** Priorities reach so far from 0 on both sides. */
+export const MAX_PRIORITY = 10
+
 const ranges: Partial<Record<keyof EngineRequest, Range>> = {
   maxTokens: { min: 0, max: Number.MAX_SAFE_INTEGER, integer: true },
   temperature: { min: 0, max: 100 },
@@ -28,6 +31,7 @@ const ranges: Partial<Record<keyof EngineRequest, Range>> = {
   frequencyPenalty: { min: -100, max: 100 },
   seed: { min: Number.MIN_SAFE_INTEGER, max: Number.MAX_SAFE_INTEGER, integer: true },
   logprobs: { min: 0, max: MAX_LOGPROBS, integer: true },
+  priority: { min: -MAX_PRIORITY, max: MAX_PRIORITY, integer: true },
 }
 
 /** API fields are written in snake_case; `param` names them so. */

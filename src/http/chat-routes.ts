@@ -10,7 +10,7 @@ import { parseInput } from './parse-body.ts'
 export const chatRoutes = (generator: Generator) => async (app: FastifyInstance) => {
   app.post('/v1/chat/completions', async (request, reply) => {
     const body = parseInput(ChatCompletionRequest, request.body)
-    const generation = { ...chatGeneration(body), caller: request.apiKey }
+    const generation = { ...chatGeneration(body), caller: request.apiKey, address: request.ip }
     const signal = disconnectSignal(reply)
     const options = { model: body.model, withTokenIds: body.return_token_ids === true }
     if (!body.stream) return toChatCompletion(await generator.complete(generation, signal), options)

@@ -10,7 +10,11 @@ import { parseInput } from './parse-body.ts'
 export const completionRoutes = (generator: Generator) => async (app: FastifyInstance) => {
   app.post('/v1/completions', async (request, reply) => {
     const body = parseInput(CompletionRequest, request.body)
-    const generation = { ...completionGeneration(body), caller: request.apiKey }
+    const generation = {
+      ...completionGeneration(body),
+      caller: request.apiKey,
+      address: request.ip,
+    }
     const signal = disconnectSignal(reply)
     const options = { model: body.model, withTokenIds: body.return_token_ids === true }
     if (!body.stream) return toCompletion(await generator.complete(generation, signal), options)

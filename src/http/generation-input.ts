@@ -90,7 +90,11 @@ type SamplingBody = Pick<
   | 'stop'
   | 'logit_bias'
   | 'ignore_eos'
->
+  | 'priority'
+> & { service_tier?: string | null }
+
+/** OpenAI's tiers; any other is the default. */
+const tierPriorities: Readonly<Record<string, number>> = { priority: -5, flex: 5 }
 
 function samplingOptions(body: SamplingBody): Options {
   return {
@@ -105,6 +109,7 @@ function samplingOptions(body: SamplingBody): Options {
     stop: typeof body.stop === 'string' ? [body.stop] : (body.stop ?? undefined),
     logitBias: body.logit_bias ?? undefined,
     ignoreEos: body.ignore_eos ?? undefined,
+    priority: body.priority ?? tierPriorities[body.service_tier ?? ''] ?? undefined,
   }
 }
 

@@ -65,7 +65,11 @@ function serveSocket(services: SocketServices, socket: WebSocket, request: Fasti
     streams.set(id, abort)
     try {
       await request.admit('generate')
-      const generation = { ...socketGeneration(message), caller: request.apiKey }
+      const generation = {
+        ...socketGeneration(message),
+        caller: request.apiKey,
+        address: request.ip,
+      }
       await writeReply(id, generator.stream(generation, abort.signal), abort.signal, send)
     } finally {
       streams.delete(id)

@@ -5,8 +5,9 @@
 import { fork, type ChildProcess } from 'node:child_process'
 import type { Message } from '../../schemas/records.ts'
 import { EventQueue } from '../engine/event-queue.ts'
+import { describeKvBudget } from '../engine/index.ts'
 import { SteerError, fail } from '../errors.ts'
-import { unpackError, type FromEngine, type ToEngine } from './engine-protocol.ts'
+import { unpackError, type FromEngine, type Sent, type ToEngine } from './engine-protocol.ts'
 import type { LoadOptions } from './model-runtime.ts'
 import type { ModelInfo, ModelRuntime, Prompt, TextEvent, TextRequest } from './runtime-types.ts'
 
@@ -187,7 +188,7 @@ export class EngineClient implements ModelRuntime {
     })
     this.#child = child
     this.#setState('starting')
-    child.on('message', (message) => this.#receive(message as FromEngine))
+    child.on('message', (message) => this.#receive(message as Sent))
     child.on('error', (error) => this.#ended(error.message))
     child.on('exit', (code, exitSignal) =>
       this.#ended(exitSignal ? `signal ${exitSignal}` : `exit code ${code}`),
@@ -199,14 +200,17 @@ export class EngineClient implements ModelRuntime {
     this.#child?.send(message, () => {})
   }
 
-  #receive(message: FromEngine): void {
+  #receive(message: Sent): void {
     switch (message.type) {
+      case 'batch':
+        return message.messages.forEach((part) => this.#receive(part))
       case 'hello':
         return this.#send({ type: 'load', dir: this.#options.dir, options: this.#options.load })
       case 'ready':
         this.#info = message.info
         this.#readyAtMs = performance.now()
         if (this.#crashes > 0) this.#log('engine restarted')
+        if (message.info.kv) this.#log('engine memory', describeKvBudget(message.info.kv))
         return this.#state === 'closed' ? undefined : this.#setState('ready')
       case 'failed':
         this.#startError = unpackError(message.error)

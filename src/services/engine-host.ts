@@ -2,12 +2,12 @@
  * The child's side of an engine process: takes messages, runs them on one model runtime, sends what comes
  * out. Ends with its parent. The entry file is `src/engine-process.ts`.
  */
-import { packError, type FromEngine, type ToEngine } from './engine-protocol.ts'
+import { packError, type FromEngine, type Sent, type ToEngine } from './engine-protocol.ts'
 import type { LoadOptions, ModelRuntime } from './model-runtime.ts'
 
 /** What of `process` the host needs. */
 export interface ParentPort {
-  send(message: FromEngine): void
+  send(message: Sent): void
   onMessage(listener: (message: ToEngine) => void): void
   /** The parent went away. */
   onDisconnect(listener: () => void): void
@@ -19,14 +19,15 @@ export type LoadRuntime = (dir: string, options: LoadOptions) => Promise<ModelRu
 /** Serves until `shutdown` or the parent's end. */
 export function hostEngine(port: ParentPort, loadRuntime: LoadRuntime): void {
   const running = new Map<number, AbortController>()
+  const post = createOutbox(port)
   let runtime: ModelRuntime | undefined
 
   const load = async (dir: string, options: LoadOptions): Promise<void> => {
     try {
       runtime = await loadRuntime(dir, options)
-      port.send({ type: 'ready', info: runtime.info })
+      post({ type: 'ready', info: runtime.info })
     } catch (error) {
-      port.send({ type: 'failed', error: packError(error) })
+      post({ type: 'failed', error: packError(error) })
     }
   }
 
@@ -35,9 +36,9 @@ export function hostEngine(port: ParentPort, loadRuntime: LoadRuntime): void {
     running.set(id, abort)
     try {
       await work(abort.signal)
-      port.send({ type: 'end', id })
+      post({ type: 'end', id })
     } catch (error) {
-      port.send({ type: 'error', id, error: packError(error) })
+      post({ type: 'error', id, error: packError(error) })
     } finally {
       running.delete(id)
     }
@@ -57,18 +58,18 @@ export function hostEngine(port: ParentPort, loadRuntime: LoadRuntime): void {
       const { id, request } = message
       void run(id, async (signal) => {
         for await (const event of runtime!.generate(request, signal)) {
-          port.send({ type: 'event', id, event })
+          post({ type: 'event', id, event })
         }
       })
     } else if (message.type === 'predict') {
       const { id, inputs } = message
       void run(id, async (signal) => {
-        port.send({ type: 'predicted', id, values: await runtime!.predict(inputs, signal) })
+        post({ type: 'predicted', id, values: await runtime!.predict(inputs, signal) })
       })
     } else if (message.type === 'count') {
       const { id, prompt } = message
       void run(id, async () => {
-        port.send({ type: 'counted', id, tokens: await runtime!.countTokens(prompt) })
+        post({ type: 'counted', id, tokens: await runtime!.countTokens(prompt) })
       })
     } else if (message.type === 'cancel') {
       running.get(message.id)?.abort()
@@ -76,5 +77,19 @@ export function hostEngine(port: ParentPort, loadRuntime: LoadRuntime): void {
       void shutdown()
     }
   })
-  port.send({ type: 'hello' })
+  post({ type: 'hello' })
+}
+
+/** Collects what one step of the engine gives to its streams, and sends it as one message. */
+function createOutbox(port: ParentPort): (message: FromEngine) => void {
+  let waiting: FromEngine[] = []
+  const flush = (): void => {
+    const messages = waiting
+    waiting = []
+    port.send(messages.length === 1 ? messages[0]! : { type: 'batch', messages })
+  }
+  return (message) => {
+    waiting.push(message)
+    if (waiting.length === 1) setImmediate(flush)
+  }
 }

@@ -13,6 +13,9 @@ export type ToEngine =
   | { type: 'cancel'; id: number }
   | { type: 'shutdown' }
 
+/** What the engine has to say of one step, in order: a message costs more than what it carries. */
+export type Sent = FromEngine | { type: 'batch'; messages: FromEngine[] }
+
 export type FromEngine =
   /** The process listens; `load` may be sent. */
   | { type: 'hello' }
@@ -30,12 +33,14 @@ export interface SentError {
   code: ErrorCode
   detail: string
   param: string | null
+  retryAfterSeconds?: number
 }
 
 /** An error that is not ours becomes INTERNAL; the stack goes to the engine's own stderr. */
 export function packError(error: unknown): SentError {
   if (error instanceof SteerError) {
-    return { code: error.code, detail: error.detail, param: error.param }
+    const { code, detail, param, retryAfterSeconds } = error
+    return { code, detail, param, ...(retryAfterSeconds !== null && { retryAfterSeconds }) }
   }
   const text = error instanceof Error ? (error.stack ?? error.message) : String(error)
   return { code: 'INTERNAL', detail: text, param: null }
@@ -43,5 +48,6 @@ export function packError(error: unknown): SentError {
 
 export function unpackError(error: SentError): SteerError {
   const code = Object.hasOwn(catalogue, error.code) ? error.code : 'INTERNAL'
-  return new SteerError(code, error.detail, { param: error.param })
+  const { detail, param, retryAfterSeconds } = error
+  return new SteerError(code, detail, { param, retryAfterSeconds })
 }

@@ -22,6 +22,8 @@ export interface GenerationRequest {
   verify?: Verification
   /** Whose tokens these are. */
   caller?: Caller | null
+  /** Where a request without a caller comes from. */
+  address?: string
 }
 
 type InChoice<T> = T extends unknown ? T & { choice: number } : never

@@ -119,6 +119,7 @@ async function* writeChoice(
     topP: options.topP ?? sampling.topP,
     topK: options.topK ?? sampling.topK,
     seed,
+    owner: ownerOf(request),
   }
   const requested = requestedValues(model, textRequest.prompt)
   let text = ''
@@ -134,6 +135,12 @@ async function* writeChoice(
       yield { ...event, choice }
     }
   }
+}
+
+/** Among whom the engine is shared fairly: API keys, else addresses. */
+function ownerOf({ caller, address }: GenerationRequest): string {
+  if (caller) return `key:${caller.id}`
+  return address === undefined ? 'anonymous' : `address:${address}`
 }
 
 /** Undefined when nothing steers the reply: a raw prompt, or a model without attributes. */

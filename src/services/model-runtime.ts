@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import type { ModelManifest } from '../../schemas/model-manifest.ts'
 import { readModelConfig } from '../arch/index.ts'
 import { createPromptTemplate } from '../datasets/prompt-template.ts'
-import { createEngine, createScorer } from '../engine/index.ts'
+import { createEngine, createScorer, type KvBudget } from '../engine/index.ts'
 import { checkScheme } from '../registry/check-model.ts'
 import { attributeModelOf, readManifest } from '../registry/model-folder.ts'
 import { loadChatTemplate } from '../text/chat-template.ts'
@@ -21,8 +21,11 @@ export interface LoadOptions {
   /** Replies written at the same time. */
   slots?: number
   contextLength?: number
+  /** For keys and values, prefix cache included. */
+  kvMemoryBytes?: number
   threads?: number
   queueLimit?: number
+  speculative?: 'ngram'
 }
 
 /** Fails BAD_CHECKPOINT, BAD_TOKENIZER, BAD_TEMPLATE, ARCHITECTURE_UNSUPPORTED or RUNTIME_ERROR. The caller disposes it. */
@@ -49,6 +52,7 @@ export async function loadModelRuntime(
     kind,
     attributes,
     contextLength: loaded.contextLength,
+    ...(loaded.kv && { kv: loaded.kv }),
     created: await createdSeconds(dir, manifest),
     template: template ? manifest.template : 'none',
     combinations: manifest.combinations,
@@ -61,10 +65,14 @@ export async function loadModelRuntime(
 async function loadWeights(
   kind: ModelInfo['kind'],
   options: Parameters<typeof createEngine>[0],
-): Promise<{ contextLength: number; parts: Pick<RuntimeParts, 'engine' | 'scorer'> }> {
+): Promise<{
+  contextLength: number
+  kv?: KvBudget
+  parts: Pick<RuntimeParts, 'engine' | 'scorer'>
+}> {
   if (kind === 'language-model') {
     const engine = await createEngine(options)
-    return { contextLength: engine.contextLength, parts: { engine } }
+    return { contextLength: engine.contextLength, kv: engine.kv, parts: { engine } }
   }
   const scorer = await createScorer({ modelDir: options.modelDir, threads: options.threads })
   return { contextLength: scorer.maxLength, parts: { scorer } }

@@ -6,6 +6,7 @@
 import type { AttributeSpec } from '../../schemas/attributes.ts'
 import type { ModelManifest } from '../../schemas/model-manifest.ts'
 import type { Message } from '../../schemas/records.ts'
+import type { KvBudget } from '../engine/index.ts'
 
 export interface ModelInfo {
   /** The name that requests use. */
@@ -15,6 +16,8 @@ export interface ModelInfo {
   attributes: AttributeSpec[]
   /** Prompt and reply together, in tokens. */
   contextLength: number
+  /** How the memory for keys and values is divided, of a language model. */
+  kv?: KvBudget
   /** Seconds since 1970. */
   created: number
   /** How conversations become prompts; `none` when the checkpoint has no chat template. */
@@ -64,6 +67,10 @@ export interface TextRequest {
   /** Report the prompt's token ids. */
   returnTokenIds?: boolean
   logitBias?: Record<number, number>
+  /** Whose request it is: waiting requests are served fair across owners. */
+  owner?: string
+  /** −10 to 10, lower numbers first; 0 unless given. */
+  priority?: number
 }
 
 export interface TokenText {

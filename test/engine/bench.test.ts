@@ -4,6 +4,8 @@ import t from 'tap'
 import { decodeSamples, runDecodeBench } from '../../bench/decode.bench.ts'
 import { percentile, type BenchRow } from '../../bench/measure.ts'
 import { runPrefillBench } from '../../bench/prefill.bench.ts'
+import { runSamplerBench } from '../../bench/sampler.bench.ts'
+import { runPrefixBench } from '../../bench/prefix.bench.ts'
 
 const modelDir = fileURLToPath(new URL('../../../shared/data/stories260K/hf', import.meta.url))
 const skip = existsSync(modelDir) ? false : 'the stories260K checkpoint is not here'
@@ -31,12 +33,20 @@ t.test('the benches report one row per batch size', { skip }, async (t) => {
   const common = { modelDir, rounds: 1, report: (row: BenchRow) => rows.push(row) }
   await runDecodeBench({ ...common, batches: [1, 3], promptTokens: 4, newTokens: 8 })
   await runPrefillBench({ ...common, batches: [2], promptTokens: 8 })
+  await runPrefixBench({ ...common, historyTokens: 64 })
+  await runSamplerBench({ ...common, vocabularies: [300], draws: 20 })
   t.same(
     rows.map(({ bench, model, batch }) => [bench, model, batch]),
     [
       ['decode', 'hf', 1],
       ['decode', 'hf', 3],
       ['prefill', 'hf', 2],
+      ['prefix-cold', 'hf', 1],
+      ['prefix-slot', 'hf', 1],
+      ['prefix-tree', 'hf', 1],
+      ...['greedy', 'temperature', 'top-k', 'top-p', 'min-p', 'top-k top-p penalties'].map(
+        (name) => ['sampler', name, 300],
+      ),
     ],
   )
   for (const row of rows) {

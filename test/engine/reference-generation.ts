@@ -3,7 +3,7 @@
 import type { EngineEvent, EngineRequest, TokenLogprob } from '../../src/engine/engine-types.ts'
 import { tokenLogprob } from '../../src/engine/logprobs.ts'
 import { Sampler, SamplerState } from '../../src/engine/sampler.ts'
-import { FAKE_VOCAB, fakeLogits } from './fake-model-step.ts'
+import { alone, FAKE_VOCAB, fakeLogits } from './fake-model-step.ts'
 
 /** The events of `request`, with cachedTokens left out (it depends on the cache). */
 export function referenceEvents(request: EngineRequest, contextLength: number): unknown[] {
@@ -36,7 +36,7 @@ export function referenceEvents(request: EngineRequest, contextLength: number): 
     events.push({ type: 'token', token, ...logprob })
     completionTokens += 1
     if (history.length === contextLength) break
-    history.push(token)
+    history.push(alone(token))
   }
   return done('length')
 }

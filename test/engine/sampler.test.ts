@@ -1,6 +1,7 @@
 import t, { type Test } from 'tap'
 import { tokenLogprob } from '../../src/engine/logprobs.ts'
 import { createRandom } from '../../src/engine/random.ts'
+import { expNonPositive, LEAST_EXPONENT } from '../../src/engine/fast-exp.ts'
 import { Sampler, SamplerState, type SamplingOptions } from '../../src/engine/sampler.ts'
 import { argmax, keepLargest, keepMass, largestInOrder } from '../../src/engine/selection.ts'
 
@@ -187,3 +188,54 @@ t.test('partial selection agrees with a full sort', async (t) => {
     t.equal(argmax(values), sorted[0])
   }
 })
+
+t.test('the fast exponential is the exponential', async (t) => {
+  let worst = 0
+  for (let i = 0; i <= 100_000; i += 1) {
+    const x = (i / 100_000) * LEAST_EXPONENT
+    worst = Math.max(worst, Math.abs(expNonPositive(x) / Math.exp(x) - 1))
+  }
+  t.ok(worst < 2e-14, `relative error ${worst}`)
+  t.equal(expNonPositive(0), 1)
+})
+
+t.test('cuts over a large vocabulary keep what a full sort keeps', async (t) => {
+  const random = createRandom(9)
+  const V = 3000
+  const sampler = new Sampler(V)
+  for (let round = 0; round < 60; round += 1) {
+    // Coarse steps, so that many tokens are equally likely and lie on a cut.
+    const logits = Float32Array.from({ length: V }, () => Math.round(random() * 60) / 4)
+    const temperature = 0.5 + random()
+    const topK = round % 3 === 0 ? 0 : 1 + Math.floor(random() * 300)
+    const topP = round % 3 === 1 ? 1 : 0.05 + 0.94 * random()
+    const kept = keptBySort(logits, { temperature, topK, topP })
+    const state = new SamplerState({ temperature, topK, topP, seed: round }, [], V)
+    const drawn = new Set<number>()
+    for (let i = 0; i < 400; i += 1) drawn.add(sampler.sample(logits, state))
+    const outside = [...drawn].filter((token) => !kept.has(token))
+    t.same(outside, [], `round ${round}: ${kept.size} kept`)
+    if (kept.size <= 20) t.equal(drawn.size, kept.size, `round ${round}: all of them are drawn`)
+  }
+})
+
+/** Tokens that top-k and then top-p leave, by sorting. */
+function keptBySort(
+  logits: Float32Array,
+  { temperature, topK, topP }: { temperature: number; topK: number; topP: number },
+): Set<number> {
+  const order = [...logits.keys()].sort((a, b) => logits[b]! - logits[a]! || a - b)
+  const largest = topK > 0 ? order.slice(0, topK) : order
+  const max = logits[order[0]!]!
+  const weights = largest.map((token) => Math.exp((logits[token]! - max) / temperature))
+  const total = weights.reduce((sum, weight) => sum + weight, 0)
+  const kept = new Set<number>()
+  let sum = 0
+  for (const [i, token] of largest.entries()) {
+    kept.add(token)
+    sum += weights[i]!
+    // A cut that falls on a rounding may keep one more.
+    if (sum >= topP * total * (1 + 1e-12)) break
+  }
+  return kept
+}

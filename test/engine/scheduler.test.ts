@@ -38,7 +38,11 @@ t.test('random schedules: every reply equals the reply of a request that runs al
       contextLength,
       beforeStep: () => (below(3) === 0 ? tick() : Promise.resolve()),
     })
-    const scheduler = new Scheduler(step, { chunkTokens: 1 + below(12) })
+    const scheduler = new Scheduler(step, {
+      chunkTokens: 1 + below(12),
+      prefixBytes: below(2) * 4 * (16 + below(200)),
+      settle: below(2) === 0,
+    })
     const prompts: number[][] = []
     const randomPrompt = (): number[] => {
       // Half of the prompts grow out of earlier ones, so caches are hit, cut and copied.
@@ -61,6 +65,8 @@ t.test('random schedules: every reply equals the reply of a request that runs al
       ...(below(3) === 0 ? { logprobs: below(4) } : {}),
       ...(below(4) === 0 ? { repetitionPenalty: 1.2, frequencyPenalty: 0.3 } : {}),
       ...(below(5) === 0 ? { echo: true } : {}),
+      ...(below(2) === 0 ? { owner: `owner ${below(3)}`, priority: below(21) - 10 } : {}),
+      ...(below(6) === 0 ? { cacheSpace: 'adapter' } : {}),
     })
     const work = Array.from({ length: 30 }, async (_, i) => {
       for (let wait = below(30); wait > 0; wait -= 1) await tick()
@@ -94,26 +100,110 @@ t.test('random schedules: every reply equals the reply of a request that runs al
 })
 
 t.test('a second turn of a conversation computes only what is new', async (t) => {
-  const step = new FakeModelStep({ slots: 2, contextLength: 64 })
-  const scheduler = new Scheduler(step)
-  const first = await collect(scheduler.submit(greedy([1, 2, 3, 4], 5)))
-  t.match(first[0], { type: 'start', promptTokens: 4, cachedTokens: 0 })
-  const reply = first.flatMap((event) => (event.type === 'token' ? [event.token] : []))
-  t.equal(reply.length, 5)
-  // The fifth token was sampled but never fed, so the cache holds 4 + 4 tokens.
-  const second = await collect(scheduler.submit(greedy([1, 2, 3, 4, ...reply, 9, 9], 3)))
-  t.match(second[0], { type: 'start', promptTokens: 11, cachedTokens: 8 })
-  t.match(second.at(-1), { type: 'done', cachedTokens: 8, completionTokens: 3 })
-  await scheduler.dispose()
+  for (const settle of [false, true]) {
+    const step = new FakeModelStep({ slots: 2, contextLength: 64 })
+    const scheduler = new Scheduler(step, { settle })
+    const first = await collect(scheduler.submit(greedy([1, 2, 3, 4], 5)))
+    t.match(first[0], { type: 'start', promptTokens: 4, cachedTokens: 0 })
+    const reply = first.flatMap((event) => (event.type === 'token' ? [event.token] : []))
+    t.equal(reply.length, 5)
+    for (let i = 0; i < 5; i += 1) await tick() // time to compute the reply as a prompt
+    // The fifth token was sampled but never fed, so the cache holds 4 + 4 tokens.
+    const cachedTokens = settle ? 8 : 4
+    const request = greedy([1, 2, 3, 4, ...reply, 9, 9], 3)
+    const second = await collect(scheduler.submit(request))
+    t.match(second[0], { type: 'start', promptTokens: 11, cachedTokens })
+    t.match(second.at(-1), { type: 'done', cachedTokens, completionTokens: 3 })
+    t.same(withoutCache(second), referenceEvents(request, 64), 'and says what it says without')
+    await scheduler.dispose()
+  }
 })
 
-t.test('the same prompt again recomputes exactly its last token', async (t) => {
+t.test('the same prompt again recomputes exactly its last two tokens', async (t) => {
   const step = new FakeModelStep({ slots: 1, contextLength: 64 })
   const scheduler = new Scheduler(step)
   const first = await collect(scheduler.submit(greedy([5, 6, 7, 8], 3)))
   const again = await collect(scheduler.submit(greedy([5, 6, 7, 8], 3)))
-  t.match(again[0], { cachedTokens: 3 })
+  t.match(again[0], { cachedTokens: 2 })
   t.same(withoutCache(again), withoutCache(first))
+  await scheduler.dispose()
+})
+
+t.test('requests that come together share what the first of them computes', async (t) => {
+  const step = new FakeModelStep({ slots: 3, contextLength: 64 })
+  const scheduler = new Scheduler(step, { chunkTokens: 64 })
+  const system = [1, 1, 2, 3, 5, 8, 13]
+  const replies = await Promise.all(
+    [4, 5, 6].map((token) => collect(scheduler.submit(greedy([...system, token, 2], 4)))),
+  )
+  t.same(
+    replies.map(([start]) => start?.type === 'start' && start.cachedTokens),
+    [0, system.length, system.length],
+  )
+  await scheduler.dispose()
+})
+
+t.test('one owner with a hundred requests delays another by one turn of a slot', async (t) => {
+  const step = new FakeModelStep({ slots: 2, contextLength: 32, beforeStep: tick })
+  const scheduler = new Scheduler(step)
+  const ended: string[] = []
+  const run = async (owner: string): Promise<void> => {
+    const request = { ...greedy([1, 2, 3], 6), owner, ignoreStop: true }
+    for await (const event of scheduler.submit(request))
+      if (event.type === 'done') ended.push(owner)
+  }
+  const flood = Array.from({ length: 100 }, () => run('flood'))
+  while (ended.length < 20) await tick()
+  await run('single')
+  const before = ended.indexOf('single')
+  t.ok(before <= 24, `${before - 20} others ended before it`)
+  await Promise.all(flood)
+  await scheduler.dispose()
+})
+
+t.test(
+  'the urgent come first, and a cancelled request leaves its place in the queue',
+  async (t) => {
+    const step = new FakeModelStep({ slots: 1, contextLength: 32, beforeStep: tick })
+    const scheduler = new Scheduler(step, { queueLimit: 3 })
+    const order: string[] = []
+    const run = async (name: string, priority: number, signal?: AbortSignal): Promise<void> => {
+      const request = { ...greedy([1, 2], 3), priority }
+      for await (const event of scheduler.submit(request, signal)) {
+        if (event.type === 'start') order.push(name)
+      }
+    }
+    const first = run('first', 0)
+    await tick()
+    const abort = new AbortController()
+    const waiting = [run('patient', 5), run('plain', 0)]
+    const cancelled = run('cancelled', -3, abort.signal)
+    t.throws(() => scheduler.submit(greedy([1], 1)), { code: 'QUEUE_FULL' })
+    abort.abort()
+    await t.rejects(cancelled, { code: 'CANCELLED' })
+    await Promise.all([first, ...waiting, run('urgent', -3)])
+    t.same(order, ['first', 'urgent', 'plain', 'patient'])
+    t.throws(() => scheduler.submit({ ...greedy([1], 1), priority: 11 }), { code: 'BAD_REQUEST' })
+    await scheduler.dispose()
+  },
+)
+
+t.test('a refused request is told when those that wait will have begun', async (t) => {
+  let nowMs = 0
+  const step = new FakeModelStep({
+    slots: 2,
+    contextLength: 32,
+    beforeStep: async () => void (nowMs += 500),
+  })
+  const scheduler = new Scheduler(step, { queueLimit: 6, now: () => nowMs })
+  // Alone: a prompt and 3 more tokens, 4 steps of half a second each.
+  await collect(scheduler.submit(greedy([1, 2], 4)))
+  const runs = Array.from({ length: 8 }, () => collect(scheduler.submit(greedy([1, 2], 4))))
+  t.throws(() => scheduler.submit(greedy([1], 1)), {
+    code: 'QUEUE_FULL',
+    retryAfterSeconds: 6, // 6 requests, 2 at a time, 2 s each
+  })
+  await Promise.all(runs)
   await scheduler.dispose()
 })
 

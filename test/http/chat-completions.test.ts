@@ -185,3 +185,22 @@ for (const stream of [true, false]) {
     t.equal(await model.ended, 'left')
   })
 }
+
+t.test('priority and service_tier say how urgent a request is', async (t) => {
+  const model = fakeLanguageModel(['a'])
+  const app = await serve(t, model)
+  for (const field of [
+    {},
+    { service_tier: 'flex' },
+    { service_tier: 'priority' },
+    { priority: 2, service_tier: 'flex' },
+    { service_tier: 'auto' },
+  ])
+    // prettier-ignore
+    t.equal((await postJson(app, url, { ...body, ...field })).statusCode, 200)
+  t.same(
+    model.requests.map(({ priority }) => priority),
+    [undefined, 5, -5, 2, undefined],
+  )
+  t.equal((await postJson(app, url, { ...body, priority: 11 })).statusCode, 400)
+})

@@ -47,3 +47,21 @@ t.test('an early leave and a failure let go', async (t) => {
   await t.rejects(failing.generator.complete(request), /broken/)
   t.same(counts(failing.holds), [0, 0])
 })
+
+t.test('the engine hears whose request it is: a key, else an address', async (t) => {
+  const model = fakeLanguageModel(['a'])
+  const generator = createGenerator(createModels(() => [model]))
+  const caller = { id: 'k1', name: 'k', scopes: [], requestsPerMinute: null, tokensPerMinute: null }
+  const options = { priority: -3 }
+  await generator.complete({ ...request, n: 1, caller, address: '10.0.0.1', options })
+  await generator.complete({ ...request, n: 1, caller: null, address: '10.0.0.1' })
+  await generator.complete({ ...request, n: 1 })
+  t.same(
+    model.requests.map(({ owner, priority }) => [owner, priority]),
+    [
+      ['key:k1', -3],
+      ['address:10.0.0.1', undefined],
+      ['anonymous', undefined],
+    ],
+  )
+})
