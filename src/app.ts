@@ -18,6 +18,7 @@ import { modelRoutes } from './http/model-routes.ts'
 import { npcRoutes } from './http/npc-routes.ts'
 import { registryRoutes } from './http/registry-routes.ts'
 import { streamSocket } from './http/stream-socket.ts'
+import { tokenizeRoutes } from './http/tokenize-routes.ts'
 import { uiRoutes } from './http/ui-routes.ts'
 import { withBusySignal } from './services/busy-signal.ts'
 import type { Datasets } from './services/datasets.ts'
@@ -109,6 +110,7 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
   await app.register(chatRoutes(generator))
   await app.register(completionRoutes(generator))
   await app.register(modelRoutes(models))
+  await app.register(tokenizeRoutes(models))
   const npcs = deps.npcStore && createNpcs({ models, generator, store: deps.npcStore })
   if (npcs) await app.register(npcRoutes(npcs))
   if (deps.registry) await app.register(registryRoutes(deps.registry))

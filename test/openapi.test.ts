@@ -22,6 +22,12 @@ type Named = typeof namedSchemas
 /** Does not compile when a generated type and its schema differ, or when one of them has no partner. */
 const same: { [K in keyof Named | keyof Api]: Same<z.input<Named[K]>, Api[K]> } = {
   AliasRequest: true,
+  ApplyTemplateRequest: true,
+  ApplyTemplateResponse: true,
+  DetokenizeRequest: true,
+  DetokenizeResponse: true,
+  TokenizeRequest: true,
+  TokenizeResponse: true,
   AttributeList: true,
   AttributeSpec: true,
   BootstrapSpec: true,

@@ -9,8 +9,17 @@ import type { Engine, EngineEvent, EngineRequest, Scorer } from '../engine/index
 import { fail } from '../errors.ts'
 import { validateAttributes } from '../labels/label-codec.ts'
 import type { Tokenizer } from '../text/tokenizer.ts'
-import type { ModelInfo, ModelRuntime, Prompt, TextEvent, TextRequest } from './runtime-types.ts'
-import { describeLogprob, generateText } from './text-generation.ts'
+import type {
+  DecodedTokens,
+  EncodeOptions,
+  EncodedPrompt,
+  ModelInfo,
+  ModelRuntime,
+  Prompt,
+  TextEvent,
+  TextRequest,
+} from './runtime-types.ts'
+import { describeLogprob, generateText, textOfToken } from './text-generation.ts'
 
 export interface RuntimeParts {
   info: ModelInfo
@@ -18,7 +27,7 @@ export interface RuntimeParts {
   /** null: the model takes raw prompts only. */
   template: Pick<
     PromptTemplate,
-    'promptTokens' | 'scoringTokens' | 'stopTokens' | 'stopStrings'
+    'promptTokens' | 'promptText' | 'scoringTokens' | 'stopTokens' | 'stopStrings'
   > | null
   engine?: Pick<Engine, 'generate' | 'dispose'>
   scorer?: Pick<Scorer, 'score' | 'dispose'>
@@ -32,7 +41,9 @@ export function createModelRuntime(parts: RuntimeParts): ModelRuntime {
     ready: true,
     generate: (request, signal) => generate(parts, request, signal),
     predict: (inputs, signal) => predict(parts, inputs, signal),
-    countTokens: async (prompt) => encodePrompt(parts, prompt).tokens.length,
+    countTokens: async (prompt) => preparePrompt(parts, prompt).tokens.length,
+    encode: async (prompt, encodeOptions) => encode(parts, prompt, encodeOptions),
+    decode: async (tokens) => decode(parts.tokenizer, tokens),
     async dispose() {
       await Promise.all([parts.engine?.dispose(), parts.scorer?.dispose()])
     },
@@ -59,7 +70,7 @@ async function* generate(
   if (!engine) {
     return fail('MODEL_NOT_GENERATIVE', `"${info.id}" predicts attributes`, { param: 'model' })
   }
-  const prompt = encodePrompt(parts, request.prompt)
+  const prompt = preparePrompt(parts, request.prompt)
   const events = engine.generate(engineRequest(request, prompt, info), signal)
   yield* generateText(events, {
     tokenizer,
@@ -69,30 +80,57 @@ async function* generate(
   })
 }
 
-interface EncodedPrompt {
+interface PreparedPrompt {
   tokens: number[]
   stopTokens: readonly number[]
   stopStrings: readonly string[]
 }
 
-function encodePrompt(parts: RuntimeParts, prompt: Prompt): EncodedPrompt {
+function preparePrompt(parts: RuntimeParts, prompt: Prompt): PreparedPrompt {
   const { info, tokenizer, template } = parts
   if (!('messages' in prompt)) {
     const tokens = 'tokens' in prompt ? prompt.tokens : tokenizer.encode(prompt.text)
     return { tokens, stopTokens: tokenizer.eosIds, stopStrings: [] }
   }
   if (!template) fail('BAD_TEMPLATE', `"${info.id}" has no chat template`, { param: 'messages' })
+  const values = labelValues(info, prompt)
+  const tokens = template.promptTokens(prompt.messages, values)
+  return { tokens, stopTokens: template.stopTokens, stopStrings: template.stopStrings }
+}
+
+type Conversation = Extract<Prompt, { messages: Message[] }>
+
+/** What the label line of the reply says. */
+function labelValues(info: ModelInfo, prompt: Conversation): Record<string, number> {
   prompt.messages.forEach((message) =>
     validateAttributes(info.attributes, message.attributes ?? {}),
   )
   const all = withDefaults(info.attributes, prompt.attributes)
-  const tokens = template.promptTokens(prompt.messages, prompt.onlyGiven ? prompt.attributes : all)
-  return { tokens, stopTokens: template.stopTokens, stopStrings: template.stopStrings }
+  return prompt.onlyGiven ? prompt.attributes : all
+}
+
+function encode(
+  parts: RuntimeParts,
+  prompt: Prompt,
+  { addSpecialTokens = true }: EncodeOptions = {},
+): EncodedPrompt {
+  const { info, tokenizer, template } = parts
+  if ('text' in prompt) {
+    return { tokens: tokenizer.encode(prompt.text, { addSpecialTokens }), text: prompt.text }
+  }
+  const { tokens } = preparePrompt(parts, prompt)
+  if ('tokens' in prompt) return { tokens, text: tokenizer.decode(tokens) }
+  return { tokens, text: template!.promptText(prompt.messages, labelValues(info, prompt)) }
+}
+
+function decode(tokenizer: Tokenizer, tokens: readonly number[]): DecodedTokens {
+  const pieces = tokens.map((token, i) => textOfToken(tokenizer, token, i === 0))
+  return { text: tokenizer.decode(tokens), pieces }
 }
 
 function engineRequest(
   request: TextRequest,
-  prompt: EncodedPrompt,
+  prompt: PreparedPrompt,
   info: ModelInfo,
 ): EngineRequest {
   const {
