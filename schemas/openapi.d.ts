@@ -1711,7 +1711,8 @@ export interface components {
             seed?: number | null;
         };
         ImportSpec: {
-            path: string;
+            path?: string | null;
+            hub?: string | null;
             name: string;
             attributes?: string | null;
             quantize?: ("f32" | "f16") | null;

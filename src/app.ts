@@ -12,6 +12,7 @@ import { docsRoutes } from './http/docs-routes.ts'
 import { installErrorHandlers } from './http/error-response.ts'
 import { fileRoutes } from './http/file-routes.ts'
 import { fineTuningRoutes } from './http/fine-tuning-routes.ts'
+import { installHubImports, type HubImports } from './http/hub-imports.ts'
 import { jobRoutes } from './http/job-routes.ts'
 import { keyRoutes } from './http/key-routes.ts'
 import { modelRoutes } from './http/model-routes.ts'
@@ -48,6 +49,7 @@ export interface AppDeps {
   datasets?: Datasets
   files?: Files
   jobs?: JobService
+  hubImports?: HubImports
   /** OpenAI's fine-tuning; needs jobs and files behind it. */
   fineTuning?: FineTuning
   /** Hears when replies are being written and when the last one ends; jobs step back meanwhile. */
@@ -100,6 +102,7 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
   const { auth } = deps
   const limits = createLimits()
   installAuth(app, auth && { ...auth, limits })
+  installHubImports(app, deps.hubImports ?? 'admin')
   if (auth) await app.register(keyRoutes(auth.keys, auth.usage))
 
   const models = deps.models ?? createModels(() => deps.runtimes)

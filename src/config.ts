@@ -51,6 +51,8 @@ const Config = z.strictObject({
   jobAttempts: wholeNumber(1, 1000).default(5),
   /** The folder below which jobs may import checkpoints; unset: `imports` in the data folder. */
   importDir: z.string().min(1).optional(),
+  /** Whose jobs may import from the hub: keys with the scope `admin`, all that may create jobs, or nobody. */
+  hubImports: z.enum(['admin', 'jobs', 'off']).default('admin'),
   /** A PostgreSQL server instead of PGlite in the data folder. */
   databaseUrl: z
     .string()
@@ -83,6 +85,7 @@ const variables = {
   jobShare: 'STEERLM_JOB_SHARE',
   jobAttempts: 'STEERLM_JOB_ATTEMPTS',
   importDir: 'STEERLM_IMPORT_DIR',
+  hubImports: 'STEERLM_HUB_IMPORTS',
   databaseUrl: 'DATABASE_URL',
   apiKey: 'STEERLM_API_KEY',
   logLevel: 'STEERLM_LOG_LEVEL',

@@ -131,6 +131,7 @@ async function assemble(
     npcStore: createDatabaseNpcStore(database),
     registry: publisher,
     jobs: jobs.service,
+    hubImports: config.hubImports,
     fineTuning: createFineTuning({ jobs: jobs.service, files, datasets }),
     onBusy: jobs.setBusy,
     datasets,
