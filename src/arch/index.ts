@@ -6,6 +6,7 @@ import { readModelConfig } from './read-model-config.ts'
 import { checkWeights } from './weights.ts'
 
 export { architectureOf } from './architectures.ts'
+export { stackNames } from './blocks/row-adapters.ts'
 export { uniformPositions, type ModelConfig } from './model-config.ts'
 export { parseModelConfig, readModelConfig } from './read-model-config.ts'
 

@@ -33,6 +33,10 @@ export interface EngineRequest {
   logprobs?: number
   /** Report log-probabilities of the prompt's tokens in the `start` event. */
   echo?: boolean
+  /** Number of a loaded adapter; 0 or absent: none. */
+  adapter?: number
+  /** Keys and values are shared only between requests of the same space: they depend on the adapter. */
+  cacheSpace?: string
   /** Added to the logit of each token id named. */
   logitBias?: Readonly<Record<number, number>>
 }

@@ -29,6 +29,10 @@ export interface Engine {
    * for a slow reader; leaving the iteration early cancels the rest.
    */
   generate(request: EngineRequest, signal?: AbortSignal): AsyncIterable<EngineEvent>
+  /** A PEFT folder for `EngineRequest.adapter`. Fails BAD_CHECKPOINT where it does not fit the model. */
+  loadAdapter(dir: string): Promise<number>
+  /** Of one that no stream uses any more. */
+  unloadAdapter(id: number): void
   /** Waits for the step in flight; open streams end with CANCELLED. */
   dispose(): Promise<void>
 }
@@ -50,6 +54,8 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
     config: step.config,
     contextLength: step.contextLength,
     generate: (request, signal) => scheduler.submit(request, signal),
+    loadAdapter: (dir) => step.loadAdapter(dir),
+    unloadAdapter: (id) => step.unloadAdapter(id),
     dispose: () => scheduler.dispose(),
   }
 }

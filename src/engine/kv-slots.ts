@@ -9,6 +9,7 @@ interface Slot {
   /** Token ids in the cache, [contextLength]; the first `length` count. */
   readonly tokens: Int32Array
   length: number
+  space: string
   busy: boolean
   /** Tick of the last release; 0 = never used. */
   lastUsed: number
@@ -33,6 +34,7 @@ export class KvSlots {
     this.#slots = Array.from({ length: count }, () => ({
       tokens: new Int32Array(contextLength),
       length: 0,
+      space: '',
       busy: false,
       lastUsed: 0,
     }))
@@ -51,14 +53,21 @@ export class KvSlots {
    * Takes a free slot for `prompt`, or returns null when all are busy. At least one prompt token
    * is always left to compute, because its logits are needed; `reuse: false` leaves all of them.
    *
+   * Only prompts of the same `space` share: keys and values depend on the weights, adapters included.
+   *
    * The free slot with the longest common prefix wins when that keeps at least half of what it
    * holds (a conversation goes on). Otherwise the one that was free longest is taken, and the
    * prefix is copied from wherever it is longest, so that a shared system prompt neither costs
    * a computation nor another conversation's cache.
    */
-  acquire(prompt: readonly number[], options: { reuse: boolean }): Placement | null {
-    const limit = options.reuse ? prompt.length - 1 : 0
-    const shared = this.#slots.map((slot) => commonPrefix(slot, prompt, limit))
+  acquire(
+    prompt: readonly number[],
+    { reuse, space = '' }: { reuse: boolean; space?: string },
+  ): Placement | null {
+    const limit = reuse ? prompt.length - 1 : 0
+    const shared = this.#slots.map((slot) =>
+      slot.space === space ? commonPrefix(slot, prompt, limit) : 0,
+    )
     const index = this.#choose(shared)
     if (index < 0) return null
     const donor = shared.indexOf(Math.max(...shared))
@@ -67,6 +76,7 @@ export class KvSlots {
     const slot = this.#slots[index]!
     if (copies) slot.tokens.set(this.#slots[donor]!.tokens.subarray(0, cachedTokens))
     slot.length = cachedTokens
+    slot.space = space
     slot.busy = true
     return copies ? { slot: index, cachedTokens, copyFrom: donor } : { slot: index, cachedTokens }
   }

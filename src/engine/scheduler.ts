@@ -11,7 +11,7 @@ import { fail } from '../errors.ts'
 import type { EngineEvent, EngineRequest } from './engine-types.ts'
 import { Generation } from './generation.ts'
 import { KvSlots } from './kv-slots.ts'
-import type { DecodeRun, ModelStep } from './model-step.ts'
+import type { DecodeInput, DecodeRun, ModelStep } from './model-step.ts'
 import { planDecodeRuns } from './model-step.ts'
 import { Sampler } from './sampler.ts'
 import { validateRequest } from './validate-request.ts'
@@ -125,9 +125,9 @@ export class Scheduler {
   #admit(): void {
     while (this.#queue.length > 0) {
       const generation = this.#queue[0]!
-      const { tokens, echo } = generation.request
+      const { tokens, echo, cacheSpace: space } = generation.request
       // Prompt log-probabilities need the logits of every position, so nothing can be skipped.
-      const placement = this.#slots.acquire(tokens, { reuse: !echo })
+      const placement = this.#slots.acquire(tokens, { reuse: !echo, space })
       if (!placement) return
       this.#queue.shift()
       const { slot, cachedTokens, copyFrom } = placement
@@ -166,7 +166,7 @@ export class Scheduler {
     const tokens = request.tokens.slice(start, start + limit)
     const last = tokens.length - 1
     const logitPositions = request.echo ? tokens.map((_, i) => i) : [last]
-    const logits = await this.#step.prefill({ slot, tokens, start, logitPositions })
+    const logits = await this.#step.prefill({ slot, tokens, start, logitPositions, adapter: request.adapter }) // prettier-ignore
     this.#slots.append(slot, tokens)
     const { vocabSize } = this.#step
     if (request.echo) generation.echo(logits, start, vocabSize)
@@ -199,14 +199,16 @@ export class Scheduler {
   }
 
   /** Idle rows inside a run write a filler token at their own next position, which is free. */
-  #decodeInput(run: DecodeRun): { first: number; tokens: number[]; positions: number[] } {
+  #decodeInput(run: DecodeRun): DecodeInput {
     const tokens: number[] = []
+    const adapters: number[] = []
     const positions: number[] = []
     for (let slot = run.first; slot < run.first + run.count; slot += 1) {
       tokens.push(this.#decoding[slot]?.nextToken ?? 0)
+      adapters.push(this.#decoding[slot]?.request.adapter ?? 0)
       positions.push(this.#slots.length(slot))
     }
-    return { first: run.first, tokens, positions }
+    return { first: run.first, tokens, positions, adapters }
   }
 
   #takeDecoded(streams: readonly (Generation | null)[], logits: Float32Array): void {

@@ -14,6 +14,13 @@ export function linear(
   const w = ctx.weight(`${name}.weight`, [sizes.out, inSize])
   let y = b.op('MatMul', [x, w], { transB: true })
   if (sizes.bias) y = b.op('Add', [y, ctx.weight(`${name}.bias`, [sizes.out])], {})
+  return withAdapter(ctx, x, y, name)
+}
+
+function withAdapter(ctx: BlockContext, x: Value, y: Value, name: string): Value {
+  const { b } = ctx
+  const ofRows = ctx.rowUpdate?.(name, x, Number(y.shape.at(-1)))
+  if (ofRows) return b.op('Add', [y, ofRows], {})
   const adapter = ctx.lora?.(name)
   if (!adapter) return y
   const low = b.op('MatMul', [x, adapter.a], { transB: true })

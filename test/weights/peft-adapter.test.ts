@@ -2,7 +2,7 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import t from 'tap'
 import { architectureOf, parseModelConfig } from '../../src/arch/index.ts'
-import { readAdapter, writeAdapter, type Adapter } from '../../src/training/adapter.ts'
+import { readAdapter, writeAdapter, type Adapter } from '../../src/weights/peft-adapter.ts'
 import {
   linearLayerNames,
   loraShapes,

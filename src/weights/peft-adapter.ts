@@ -3,9 +3,8 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
 import { fail } from '../errors.ts'
-import { openSafetensors } from '../weights/safetensors-reader.ts'
-import { writeSafetensors } from '../weights/safetensors-writer.ts'
-import type { Shapes } from './initial-state.ts'
+import { openSafetensors } from './safetensors-reader.ts'
+import { writeSafetensors } from './safetensors-writer.ts'
 
 const PREFIX = 'base_model.model.'
 
@@ -90,7 +89,7 @@ export async function readAdapter(dir: string): Promise<Adapter> {
 export async function writeAdapter(
   dir: string,
   adapter: Adapter,
-  shapes: Shapes,
+  shapes: ReadonlyMap<string, readonly number[]>,
   baseModel: string,
 ): Promise<void> {
   await mkdir(dir, { recursive: true })
