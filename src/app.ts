@@ -4,6 +4,7 @@
 import { randomUUID } from 'node:crypto'
 import websocket from '@fastify/websocket'
 import Fastify, { LogController, type FastifyInstance, type FastifyServerOptions } from 'fastify'
+import { adapterRoutes } from './http/adapter-routes.ts'
 import { chooseProtocol, installAuth, redactUrl } from './http/auth.ts'
 import { chatRoutes } from './http/chat-routes.ts'
 import { completionRoutes } from './http/completion-routes.ts'
@@ -21,6 +22,7 @@ import { registryRoutes } from './http/registry-routes.ts'
 import { streamSocket } from './http/stream-socket.ts'
 import { tokenizeRoutes } from './http/tokenize-routes.ts'
 import { uiRoutes } from './http/ui-routes.ts'
+import type { AdapterService } from './services/adapters.ts'
 import { withBusySignal } from './services/busy-signal.ts'
 import type { Datasets } from './services/datasets.ts'
 import type { Files } from './services/files.ts'
@@ -59,6 +61,7 @@ export interface AppDeps {
   /** The largest body, uploads aside, or socket message. */
   bodyLimitBytes?: number
   logger?: FastifyServerOptions['logger']
+  adapters?: AdapterService
   /** Publishing and serving while the server runs. */
   registry?: RegistryService
   /** Without it there are no keys, and everybody may do everything. */
@@ -116,6 +119,7 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
   await app.register(tokenizeRoutes(models))
   const npcs = deps.npcStore && createNpcs({ models, generator, store: deps.npcStore })
   if (npcs) await app.register(npcRoutes(npcs))
+  if (deps.adapters) await app.register(adapterRoutes(deps.adapters))
   if (deps.registry) await app.register(registryRoutes(deps.registry))
   await app.register(streamSocket({ generator, npcs, ...(deps.jobs && { jobs: deps.jobs }) }))
   const uploads = deps.uploadIdleMs === undefined ? {} : { idleMs: deps.uploadIdleMs }

@@ -29,6 +29,8 @@ const Config = z.strictObject({
     .default('cpu'),
   /** Names or paths of the models to serve; none: the bundled ones. */
   models: z.array(z.string().min(1)).default([]),
+  /** Adapters to serve beside those of the data folder: `NAME=DIR`, or a folder that has the name. */
+  adapters: z.array(z.string().min(1)).default([]),
   /** The largest request body. */
   bodyLimitBytes: wholeNumber(1024, 1 << 30).default(4 * 1024 * 1024),
   /** The most that one upload may hold, after gunzipping. */
@@ -74,6 +76,7 @@ const variables = {
   home: 'STEERLM_HOME',
   device: 'STEERLM_DEVICE',
   models: 'STEERLM_MODELS',
+  adapters: 'STEERLM_ADAPTERS',
   bodyLimitBytes: 'STEERLM_BODY_LIMIT_BYTES',
   maxUploadBytes: 'STEERLM_MAX_UPLOAD_BYTES',
   slots: 'STEERLM_SLOTS',
@@ -98,22 +101,21 @@ export interface ConfigFlags {
   home?: string
   device?: string
   model?: string[]
+  adapter?: string[]
 }
 
 /** Fails BAD_ARGUMENT, naming the flag or the variable at fault. */
 export function readConfig(flags: ConfigFlags, env: NodeJS.ProcessEnv): Config {
-  const { model, ...rest } = flags
-  const fromFlags = withoutEmpty({ ...rest, models: model })
+  const { model, adapter, ...rest } = flags
+  const fromFlags = withoutEmpty({ ...rest, models: model, adapters: adapter })
   const fromEnv = withoutEmpty(
     Object.fromEntries(
       Object.entries(variables).map(([field, variable]) => [field, env[variable]]),
     ),
   )
-  if (typeof fromEnv.models === 'string') {
-    fromEnv.models = fromEnv.models
-      .split(',')
-      .map((name) => name.trim())
-      .filter(Boolean)
+  for (const field of ['models', 'adapters']) {
+    const list = fromEnv[field]
+    if (typeof list === 'string') fromEnv[field] = list.split(',').map((name) => name.trim()).filter(Boolean) // prettier-ignore
   }
   const home = { home: join(homedir(), '.steerlm') }
   const result = Config.safeParse({ ...home, ...fromEnv, ...fromFlags })
@@ -122,7 +124,8 @@ export function readConfig(flags: ConfigFlags, env: NodeJS.ProcessEnv): Config {
   }
   const issue = result.error.issues[0]!
   const field = String(issue.path[0]) as keyof typeof variables
-  const name = field in fromFlags ? `--${field === 'models' ? 'model' : field}` : variables[field]
+  const name =
+    field in fromFlags ? `--${field.replace(/^(model|adapter)s$/, '$1')}` : variables[field]
   const value = { ...fromEnv, ...fromFlags }[field]
   const got = secrets.has(field) ? '' : `, got ${JSON.stringify(value)}`
   return fail('BAD_ARGUMENT', `${name}: ${issue.message}${got}`, { param: name })

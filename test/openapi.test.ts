@@ -21,6 +21,10 @@ type Named = typeof namedSchemas
 
 /** Does not compile when a generated type and its schema differ, or when one of them has no partner. */
 const same: { [K in keyof Named | keyof Api]: Same<z.input<Named[K]>, Api[K]> } = {
+  AdapterList: true,
+  AdapterObject: true,
+  LoadAdapterRequest: true,
+  UnloadAdapterRequest: true,
   AliasRequest: true,
   ApplyTemplateRequest: true,
   ApplyTemplateResponse: true,

@@ -3,8 +3,12 @@
  * adapters, as wide as the largest rank there; narrower ones are filled up with zeros, which add nothing. Entry 0 is no
  * adapter at all. A change makes new arrays, so that a run in flight keeps those that it began with.
  */
-import { architectureOf, type ModelConfig } from '../arch/index.ts'
-import { fail } from '../errors.ts'
+import {
+  checkAdapterFits,
+  linearLayersOf,
+  type LinearLayer,
+  type ModelConfig,
+} from '../arch/index.ts'
 import { readAdapter, type Adapter } from '../weights/peft-adapter.ts'
 
 /** Stacks of one linear layer: `a` [n, in, r], `b` [n, r, out]. */
@@ -20,20 +24,16 @@ export interface LayerStack {
   readonly b: Float32Array
 }
 
-interface LayerShape {
-  readonly layer: string
-  readonly in: number
-  readonly out: number
-}
-
 export class AdapterStacks {
-  readonly #layers: readonly LayerShape[]
+  readonly #config: ModelConfig
+  readonly #layers: readonly LinearLayer[]
   readonly #adapters = new Map<number, Adapter>()
   #stacks: readonly LayerStack[] | null = null
   #lastId = 0
 
   constructor(config: ModelConfig) {
-    this.#layers = linearLayers(config)
+    this.#config = config
+    this.#layers = linearLayersOf(config)
   }
 
   /** How many are loaded. */
@@ -44,7 +44,7 @@ export class AdapterStacks {
   /** Reads a PEFT folder; its number is never given again. Fails BAD_CHECKPOINT where it does not fit the model. */
   async load(dir: string): Promise<number> {
     const adapter = await readAdapter(dir)
-    checkFits(adapter, this.#layers, dir)
+    checkAdapterFits(adapter, this.#config, dir)
     this.#lastId += 1
     this.#adapters.set(this.#lastId, adapter)
     this.#stacks = null
@@ -66,41 +66,7 @@ export class AdapterStacks {
   }
 }
 
-/** Every linear layer of the model, by its name in adapters. */
-function linearLayers(config: ModelConfig): LayerShape[] {
-  const { linearLayers: names, weights } = architectureOf(config)
-  const shapes = weights(config)
-  return Array.from({ length: config.layers }, (_, i) => i).flatMap((i) =>
-    names.map((name) => {
-      const layer = `model.layers.${i}.${name}`
-      const [out, columns] = shapes.get(`${layer}.weight`)!
-      return { layer, in: columns!, out: out! }
-    }),
-  )
-}
-
-/** Fails BAD_CHECKPOINT with the first layer that the model lacks or that has other sizes. */
-function checkFits(adapter: Adapter, layers: readonly LayerShape[], dir: string): void {
-  const known = new Map(layers.map((layer) => [layer.layer, layer]))
-  for (const name of adapter.targets) {
-    const layer = known.get(name)
-    if (!layer) fail('BAD_CHECKPOINT', `${dir}: "${name}" is no linear layer of this model`)
-    const { rank } = adapter
-    for (const [part, size] of [
-      ['lora_A', layer.in],
-      ['lora_B', layer.out],
-    ] as const) {
-      const found = adapter.tensors.get(`${name}.${part}`)
-      if (!found) fail('BAD_CHECKPOINT', `${dir}: "${name}.${part}.weight" is missing`)
-      if (found.length !== rank * size) {
-        const numbers = `expected ${rank} × ${size} numbers, file has ${found.length}`
-        fail('BAD_CHECKPOINT', `${dir}: "${name}.${part}.weight": ${numbers}`)
-      }
-    }
-  }
-}
-
-function stack(shape: LayerShape, adapters: readonly Adapter[]): LayerStack {
+function stack(shape: LinearLayer, adapters: readonly Adapter[]): LayerStack {
   const { layer } = shape
   const of = adapters.filter(({ targets }) => targets.has(layer))
   const r = Math.max(1, ...of.map(({ rank }) => rank))

@@ -36,11 +36,15 @@ export function createJobPlaces(places: ModelPlaces, importDir: string): JobPlac
 }
 
 /** The folder that an import means. Fails BAD_FILE unless it really lies below the import folder. */
-export async function checkedImportPath(path: string, importDir: string): Promise<string> {
+export async function checkedImportPath(
+  path: string,
+  importDir: string,
+  param = 'spec.path',
+): Promise<string> {
   const refuse = (why: string, cause?: unknown): never =>
     fail('BAD_FILE', `path: "${path.slice(0, 200)}" ${why} the import folder of the server`, {
       cause,
-      param: 'spec.path',
+      param,
     })
   if (isAbsolute(path)) refuse('must be relative to')
   const root = await realpath(importDir).catch((cause: unknown) => refuse('is not in', cause))

@@ -8,6 +8,7 @@ import { attributeModelOf, readManifest } from '../registry/model-folder.ts'
 import { loadChatTemplate } from '../text/chat-template.ts'
 import { isObject, readJsonIfPresent } from '../text/json-file.ts'
 import { loadTokenizer } from '../text/tokenizer.ts'
+import { AdapterCache } from './adapter-cache.ts'
 import type { ModelInfo, ModelRuntime } from './runtime-types.ts'
 import { createModelRuntime, type RuntimeParts } from './text-runtime.ts'
 
@@ -58,10 +59,13 @@ export async function loadModelRuntime(
 async function loadWeights(
   kind: ModelInfo['kind'],
   options: Parameters<typeof createEngine>[0],
-): Promise<{ contextLength: number; parts: Pick<RuntimeParts, 'engine' | 'scorer'> }> {
+): Promise<{ contextLength: number; parts: Pick<RuntimeParts, 'engine' | 'adapters' | 'scorer'> }> {
   if (kind === 'language-model') {
     const engine = await createEngine(options)
-    return { contextLength: engine.contextLength, parts: { engine } }
+    return {
+      contextLength: engine.contextLength,
+      parts: { engine, adapters: new AdapterCache(engine) },
+    }
   }
   const scorer = await createScorer({ modelDir: options.modelDir, threads: options.threads })
   return { contextLength: scorer.maxLength, parts: { scorer } }

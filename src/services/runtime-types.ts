@@ -23,6 +23,8 @@ export interface ModelInfo {
   combinations?: ModelManifest['combinations']
   /** What `generation_config.json` asks for; requests that say nothing get it. */
   sampling: { temperature?: number; topP?: number; topK?: number }
+  /** Of an adapter: the served model that it belongs to. */
+  parent?: string
   /** Of a published model. */
   version?: number
   /** The aliases of this version. */
@@ -64,6 +66,13 @@ export interface TextRequest {
   /** Report the prompt's token ids. */
   returnTokenIds?: boolean
   logitBias?: Record<number, number>
+  adapter?: AdapterRef
+}
+
+/** A PEFT folder; `key` is another when its content is. */
+export interface AdapterRef {
+  readonly key: string
+  readonly dir: string
 }
 
 export interface TokenText {

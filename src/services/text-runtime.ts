@@ -9,7 +9,9 @@ import type { Engine, EngineEvent, EngineRequest, Scorer } from '../engine/index
 import { fail } from '../errors.ts'
 import { validateAttributes } from '../labels/label-codec.ts'
 import type { Tokenizer } from '../text/tokenizer.ts'
+import type { AdapterCache } from './adapter-cache.ts'
 import type {
+  AdapterRef,
   DecodedTokens,
   EncodeOptions,
   EncodedPrompt,
@@ -30,6 +32,8 @@ export interface RuntimeParts {
     'promptTokens' | 'promptText' | 'scoringTokens' | 'stopTokens' | 'stopStrings'
   > | null
   engine?: Pick<Engine, 'generate' | 'dispose'>
+  /** Of the engine; without it, requests with an adapter fail. */
+  adapters?: AdapterCache
   scorer?: Pick<Scorer, 'score' | 'dispose'>
 }
 
@@ -71,13 +75,29 @@ async function* generate(
     return fail('MODEL_NOT_GENERATIVE', `"${info.id}" predicts attributes`, { param: 'model' })
   }
   const prompt = preparePrompt(parts, request.prompt)
-  const events = engine.generate(engineRequest(request, prompt, info), signal)
-  yield* generateText(events, {
-    tokenizer,
-    stops: [...prompt.stopStrings, ...(request.stop ?? [])],
-    context: 'messages' in request.prompt ? [] : prompt.tokens,
-    start: (event) => describeStart(tokenizer, request, prompt.tokens, event),
-  })
+  const checked = engineRequest(request, prompt, info)
+  const adapter = request.adapter && (await loadedAdapter(parts, request.adapter))
+  try {
+    const events = engine.generate({ ...checked, ...adapter?.choice }, signal)
+    yield* generateText(events, {
+      tokenizer,
+      stops: [...prompt.stopStrings, ...(request.stop ?? [])],
+      context: 'messages' in request.prompt ? [] : prompt.tokens,
+      start: (event) => describeStart(tokenizer, request, prompt.tokens, event),
+    })
+  } finally {
+    adapter?.release()
+  }
+}
+
+/** The adapter stays loaded until it is released. */
+async function loadedAdapter(
+  { adapters, info }: RuntimeParts,
+  ref: AdapterRef,
+): Promise<{ choice: Pick<EngineRequest, 'adapter' | 'cacheSpace'>; release(): void }> {
+  if (!adapters) return fail('INTERNAL', `internal: "${info.id}" takes no adapters`)
+  const { id, release } = await adapters.acquire(ref)
+  return { choice: { adapter: id, cacheSpace: ref.key }, release }
 }
 
 interface PreparedPrompt {
@@ -139,6 +159,7 @@ function engineRequest(
     stop: _stop,
     ignoreEos,
     returnTokenIds: _returnTokenIds,
+    adapter: _adapter,
     ...sampling
   } = request
   const room = info.contextLength - prompt.tokens.length

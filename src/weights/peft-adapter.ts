@@ -10,6 +10,7 @@ const PREFIX = 'base_model.model.'
 
 const adapterConfig = z.object({
   peft_type: z.literal('LORA'),
+  base_model_name_or_path: z.string().nullish(),
   r: z.int().min(1).max(4096),
   lora_alpha: z.number().positive(),
   use_rslora: z.boolean().optional(),
@@ -21,6 +22,8 @@ const adapterConfig = z.object({
 })
 
 export interface Adapter {
+  /** What the adapter says it was trained on: a name or a path. */
+  readonly base?: string
   readonly rank: number
   readonly alpha: number
   /** Layers that carry an adapter, by checkpoint name without `.weight`. */
@@ -79,7 +82,8 @@ export async function readAdapter(dir: string): Promise<Adapter> {
     }
     if (tensors.size === 0) fail('BAD_CHECKPOINT', `${path}: there are no adapter tensors`)
     const targets = new Set([...tensors.keys()].map((name) => name.replace(/\.lora_[AB]$/, '')))
-    return { rank: config.r, alpha: config.lora_alpha, targets, tensors }
+    const base = config.base_model_name_or_path ?? undefined
+    return { rank: config.r, alpha: config.lora_alpha, targets, tensors, ...(base && { base }) }
   } finally {
     await file.close()
   }
