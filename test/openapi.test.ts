@@ -6,6 +6,7 @@ import { generateTypes, generateYaml, typesFile, yamlFile } from '../scripts/gen
 import { buildApp } from '../src/app.ts'
 import { buildOpenApi, type namedSchemas, operations } from '../src/http/openapi.ts'
 import { createMemoryNpcStore } from '../src/services/npcs/npc-store.ts'
+import type { AdapterService } from '../src/services/adapters.ts'
 import { createDatasets } from '../src/services/datasets.ts'
 import { createFiles } from '../src/services/files.ts'
 import type { FineTuning } from '../src/services/fine-tuning.ts'
@@ -160,6 +161,7 @@ t.test('the documented operations are the routes there are', async (t) => {
     // Routes ask them nothing before a request comes.
     jobs: {} as JobService,
     fineTuning: {} as FineTuning,
+    adapters: {} as AdapterService,
     auth: fakeAuth(),
   })
   t.teardown(() => app.close())

@@ -1,8 +1,9 @@
 /** The tensors of a checkpoint folder: one `model.safetensors`, or shards with their index. */
-import { readFile, stat } from 'node:fs/promises'
+import { stat } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { z } from 'zod'
 import { fail } from '../errors.ts'
+import { readFailure, readRegularFile } from '../util/read-regular-file.ts'
 import type { TensorEntry } from './safetensors-header.ts'
 import { openSafetensors, type SafetensorsFile } from './safetensors-reader.ts'
 
@@ -30,12 +31,12 @@ const sizeOf = async (path: string): Promise<number | undefined> =>
   (await stat(path).catch(() => undefined))?.size
 
 async function readIndex(path: string): Promise<WeightMap> {
-  const bytes = (await sizeOf(path)) ?? 0
-  if (bytes > MAX_INDEX_BYTES)
-    fail('BAD_CHECKPOINT', `${path}: ${bytes} bytes; at most ${MAX_INDEX_BYTES} are read`)
+  const bytes = await readRegularFile(path, MAX_INDEX_BYTES).catch((cause: unknown) =>
+    fail('BAD_CHECKPOINT', `${path}: ${readFailure(cause)}`, { cause }),
+  )
   let raw: unknown
   try {
-    raw = JSON.parse(await readFile(path, 'utf8'))
+    raw = JSON.parse(bytes.toString())
   } catch (cause) {
     fail('BAD_CHECKPOINT', `${path}: not JSON`, { cause })
   }

@@ -1,11 +1,13 @@
 /** LoRA adapters in PEFT's folder format: `adapter_config.json` and `adapter_model.safetensors`. */
-import { mkdir, readFile, writeFile } from 'node:fs/promises'
+import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
 import { fail } from '../errors.ts'
+import { readFailure, readRegularFile } from '../util/read-regular-file.ts'
 import { openSafetensors } from './safetensors-reader.ts'
 import { writeSafetensors } from './safetensors-writer.ts'
 
+const maxConfigBytes = 16 * 1024 * 1024
 const PREFIX = 'base_model.model.'
 
 const adapterConfig = z.object({
@@ -34,12 +36,12 @@ export interface Adapter {
 
 async function readConfig(dir: string): Promise<z.infer<typeof adapterConfig>> {
   const path = join(dir, 'adapter_config.json')
-  const text = await readFile(path, 'utf8').catch((cause: unknown) =>
-    fail('BAD_CHECKPOINT', `${path}: cannot be read`, { cause }),
+  const bytes = await readRegularFile(path, maxConfigBytes).catch((cause: unknown) =>
+    fail('BAD_CHECKPOINT', `${path}: ${readFailure(cause)}`, { cause }),
   )
   let raw: unknown
   try {
-    raw = JSON.parse(text)
+    raw = JSON.parse(bytes.toString())
   } catch (cause) {
     return fail('BAD_CHECKPOINT', `${path}: not JSON`, { cause })
   }
