@@ -24,6 +24,8 @@ export const CompletionRequest = z.strictObject({
   /** Put the prompt in front of the text; with `logprobs`, of its tokens too. */
   echo: z.boolean().nullish(),
   suffix: z.null().optional(),
+  /** Write tokens as `token_id:7` in `logprobs`: texts of different tokens may be the same. */
+  return_tokens_as_token_ids: z.boolean().nullish(),
   ...samplingFields,
   ...streamFields,
   ...bookkeepingFields,

@@ -108,14 +108,21 @@ export const EvaluateSpec = z.discriminatedUnion('type', [
 ])
 export type EvaluateSpec = z.infer<typeof EvaluateSpec>
 
-export const ImportSpec = z.strictObject({
-  /** A folder with a Hugging Face checkpoint, below the server's import folder. */
-  path: z.string().min(1).max(1000),
-  name,
-  attributes: name.nullish(),
-  quantize: QuantizationScheme.nullish(),
-  overwrite,
-})
+export const ImportSpec = z
+  .strictObject({
+    /** A folder with a Hugging Face checkpoint, below the server's import folder. */
+    path: z.string().min(1).max(1000).nullish(),
+    /** Instead of a path: a model of the hub, `owner/name` or `owner/name@revision`. */
+    hub: z.string().min(1).max(300).nullish(),
+    name,
+    attributes: name.nullish(),
+    quantize: QuantizationScheme.nullish(),
+    overwrite,
+  })
+  .refine((spec) => (spec.path == null) !== (spec.hub == null), {
+    error: 'expected either a path or a hub id',
+    path: ['path'],
+  })
 export type ImportSpec = z.infer<typeof ImportSpec>
 
 export const PublishSpec = z.strictObject({

@@ -32,6 +32,15 @@ export const ModelManifest = z
     stages: z.array(z.unknown()).optional(),
     metrics: z.record(z.string(), z.unknown()).optional(),
     createdAt: z.string().optional(),
+    /** The hub that the checkpoint was imported from; `commit` is what the revision meant then. */
+    source: z
+      .strictObject({
+        hub: z.string(),
+        revision: z.string(),
+        commit: z.string(),
+        endpoint: z.string(),
+      })
+      .optional(),
   })
   .refine(
     (manifest) =>

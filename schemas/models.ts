@@ -15,6 +15,8 @@ export const Model = z.strictObject({
   attributes: z.array(AttributeSpec),
   /** The attribute model that measures this model's replies. */
   attribute_model: z.string().nullable(),
+  /** Of an adapter: the served model that it belongs to. */
+  parent: z.string().nullable(),
   /** The number of a published version; null: the model is not published. */
   version: z.int().nullable(),
   /** The aliases of this version. */

@@ -4,6 +4,7 @@
 import { randomUUID } from 'node:crypto'
 import websocket from '@fastify/websocket'
 import Fastify, { LogController, type FastifyInstance, type FastifyServerOptions } from 'fastify'
+import { adapterRoutes } from './http/adapter-routes.ts'
 import { chooseProtocol, installAuth, redactUrl } from './http/auth.ts'
 import { chatRoutes } from './http/chat-routes.ts'
 import { completionRoutes } from './http/completion-routes.ts'
@@ -12,13 +13,16 @@ import { docsRoutes } from './http/docs-routes.ts'
 import { installErrorHandlers } from './http/error-response.ts'
 import { fileRoutes } from './http/file-routes.ts'
 import { fineTuningRoutes } from './http/fine-tuning-routes.ts'
+import { installHubImports, type HubImports } from './http/hub-imports.ts'
 import { jobRoutes } from './http/job-routes.ts'
 import { keyRoutes } from './http/key-routes.ts'
 import { modelRoutes } from './http/model-routes.ts'
 import { npcRoutes } from './http/npc-routes.ts'
 import { registryRoutes } from './http/registry-routes.ts'
 import { streamSocket } from './http/stream-socket.ts'
+import { tokenizeRoutes } from './http/tokenize-routes.ts'
 import { uiRoutes } from './http/ui-routes.ts'
+import type { AdapterService } from './services/adapters.ts'
 import { withBusySignal } from './services/busy-signal.ts'
 import type { Datasets } from './services/datasets.ts'
 import type { Files } from './services/files.ts'
@@ -47,6 +51,7 @@ export interface AppDeps {
   datasets?: Datasets
   files?: Files
   jobs?: JobService
+  hubImports?: HubImports
   /** OpenAI's fine-tuning; needs jobs and files behind it. */
   fineTuning?: FineTuning
   /** Hears when replies are being written and when the last one ends; jobs step back meanwhile. */
@@ -56,6 +61,7 @@ export interface AppDeps {
   /** The largest body, uploads aside, or socket message. */
   bodyLimitBytes?: number
   logger?: FastifyServerOptions['logger']
+  adapters?: AdapterService
   /** Publishing and serving while the server runs. */
   registry?: RegistryService
   /** Without it there are no keys, and everybody may do everything. */
@@ -99,6 +105,7 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
   const { auth } = deps
   const limits = createLimits()
   installAuth(app, auth && { ...auth, limits })
+  installHubImports(app, deps.hubImports ?? 'admin')
   if (auth) await app.register(keyRoutes(auth.keys, auth.usage))
 
   const models = deps.models ?? createModels(() => deps.runtimes)
@@ -109,8 +116,10 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
   await app.register(chatRoutes(generator))
   await app.register(completionRoutes(generator))
   await app.register(modelRoutes(models))
+  await app.register(tokenizeRoutes(models))
   const npcs = deps.npcStore && createNpcs({ models, generator, store: deps.npcStore })
   if (npcs) await app.register(npcRoutes(npcs))
+  if (deps.adapters) await app.register(adapterRoutes(deps.adapters))
   if (deps.registry) await app.register(registryRoutes(deps.registry))
   await app.register(streamSocket({ generator, npcs, ...(deps.jobs && { jobs: deps.jobs }) }))
   const uploads = deps.uploadIdleMs === undefined ? {} : { idleMs: deps.uploadIdleMs }

@@ -37,6 +37,8 @@ const Config = z.strictObject({
     .default('cpu'),
   /** Names or paths of the models to serve; none: the bundled ones. */
   models: z.array(z.string().min(1)).default([]),
+  /** Adapters to serve beside those of the data folder: `NAME=DIR`, or a folder that has the name. */
+  adapters: z.array(z.string().min(1)).default([]),
   /** The largest request body. */
   bodyLimitBytes: wholeNumber(1024, 1 << 30).default(4 * 1024 * 1024),
   /** The most that one upload may hold, after gunzipping. */
@@ -65,6 +67,8 @@ const Config = z.strictObject({
   jobAttempts: wholeNumber(1, 1000).default(5),
   /** The folder below which jobs may import checkpoints; unset: `imports` in the data folder. */
   importDir: z.string().min(1).optional(),
+  /** Whose jobs may import from the hub: keys with the scope `admin`, all that may create jobs, or nobody. */
+  hubImports: z.enum(['admin', 'jobs', 'off']).default('admin'),
   /** A PostgreSQL server instead of PGlite in the data folder. */
   databaseUrl: z
     .string()
@@ -86,6 +90,7 @@ const variables = {
   home: 'STEERLM_HOME',
   device: 'STEERLM_DEVICE',
   models: 'STEERLM_MODELS',
+  adapters: 'STEERLM_ADAPTERS',
   bodyLimitBytes: 'STEERLM_BODY_LIMIT_BYTES',
   maxUploadBytes: 'STEERLM_MAX_UPLOAD_BYTES',
   kvMemory: 'STEERLM_KV_MEMORY',
@@ -100,6 +105,7 @@ const variables = {
   jobShare: 'STEERLM_JOB_SHARE',
   jobAttempts: 'STEERLM_JOB_ATTEMPTS',
   importDir: 'STEERLM_IMPORT_DIR',
+  hubImports: 'STEERLM_HUB_IMPORTS',
   databaseUrl: 'DATABASE_URL',
   apiKey: 'STEERLM_API_KEY',
   logLevel: 'STEERLM_LOG_LEVEL',
@@ -117,11 +123,13 @@ export interface ConfigFlags {
   'context-length'?: string
   'queue-limit'?: string
   speculative?: string
+  adapter?: string[]
 }
 
 /** Flags that are not called as their field is. */
 const fieldOfFlag: Readonly<Record<string, keyof typeof variables>> = {
   model: 'models',
+  adapter: 'adapters',
   'kv-memory': 'kvMemory',
   'context-length': 'contextLength',
   'queue-limit': 'queueLimit',
@@ -136,11 +144,9 @@ export function readConfig(flags: ConfigFlags, env: NodeJS.ProcessEnv): Config {
       Object.entries(variables).map(([field, variable]) => [field, env[variable]]),
     ),
   )
-  if (typeof fromEnv.models === 'string') {
-    fromEnv.models = fromEnv.models
-      .split(',')
-      .map((name) => name.trim())
-      .filter(Boolean)
+  for (const field of ['models', 'adapters']) {
+    const list = fromEnv[field]
+    if (typeof list === 'string') fromEnv[field] = list.split(',').map((name) => name.trim()).filter(Boolean) // prettier-ignore
   }
   const home = { home: join(homedir(), '.steerlm') }
   const result = Config.safeParse({ ...home, ...fromEnv, ...fromFlags })

@@ -29,6 +29,8 @@ export const catalogue = {
   BAD_RECORD: [400, 'invalid_request_error', 'A data row is not valid'],
   ROW_TOO_LONG: [400, 'invalid_request_error', 'A training row is longer than the context'],
   ARCHITECTURE_UNSUPPORTED: [400, 'invalid_request_error', 'The architecture is not supported'],
+  HUB_FORBIDDEN: [403, 'permission_error', 'The model hub refuses'],
+  HUB_UNAVAILABLE: [503, 'server_error', 'The model hub cannot be used'],
   DATASET_NOT_FOUND: [404, 'invalid_request_error', 'No such data set'],
   FILE_NOT_FOUND: [404, 'invalid_request_error', 'No such file'],
   ALREADY_EXISTS: [409, 'invalid_request_error', 'The name is taken'],

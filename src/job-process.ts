@@ -122,7 +122,9 @@ async function work(attempt: Attempt, settings: JobSettings): Promise<unknown> {
   if (attempt.kind === 'publish') return fail('INTERNAL', 'internal: publish needs no process')
   await removeLeftovers(home, attempt)
   const importPath =
-    attempt.kind === 'import' ? await checkedImportPath(attempt.spec.path, importDir) : undefined
+    attempt.kind === 'import' && attempt.spec.path != null
+      ? await checkedImportPath(attempt.spec.path, importDir)
+      : undefined
   const resume = await claimCheckpoints(attempt, home)
   const workFile = workPath(home, attempt.id)
   const line = jobCommand(attempt, { home, threads, resume, workFile, importPath })

@@ -9,7 +9,14 @@ const commands: Readonly<Record<string, { help: string; load: () => Promise<{ ru
     help: 'serve models over HTTP and WebSocket',
     load: () => import('./commands/serve.ts'),
   },
-  import: { help: 'a checkpoint into the workspace', load: () => import('./commands/import.ts') },
+  import: {
+    help: 'a checkpoint or a model of a hub into the workspace',
+    load: () => import('./commands/import.ts'),
+  },
+  adapter: {
+    help: 'LoRA adapters: import, export, merge',
+    load: () => import('./commands/adapter.ts'),
+  },
   worker: {
     help: 'does jobs beside servers, with DATABASE_URL',
     load: () => import('./commands/worker.ts'),

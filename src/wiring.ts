@@ -7,6 +7,7 @@ import { openDatabase, type Database } from './database/index.ts'
 import { fail } from './errors.ts'
 import { jobSettings, startJobs, type Jobs } from './job-wiring.ts'
 import { createRegistry } from './registry/registry.ts'
+import { configuredAdapters, createAdapterService } from './services/adapters.ts'
 import { createDatasets } from './services/datasets.ts'
 import { createEngineClient } from './services/engine-client.ts'
 import type { StartEngine } from './services/engine-pool.ts'
@@ -75,7 +76,8 @@ async function startBase(config: Config) {
   const registry = createRegistry(places)
   await registry.sweep()
   const start = engineStarter(config)
-  const loading = createServing({ ...{ places, configured, log }, start })
+  const adapters = await configuredAdapters(config)
+  const loading = createServing({ ...{ places, configured, adapters, log }, start })
   loading.catch(() => {}) // It is awaited below, but may fail before.
   const closeLoaded = () => loading.then((serving) => serving.close()).catch(() => {})
   const database = await openDatabase({ home, url, log }).catch((error: unknown) => {
@@ -130,7 +132,9 @@ async function assemble(
     models: createModels(serving.list),
     npcStore: createDatabaseNpcStore(database),
     registry: publisher,
+    adapters: createAdapterService({ places, importDir: jobSettings(config).importDir, serving }),
     jobs: jobs.service,
+    hubImports: config.hubImports,
     fineTuning: createFineTuning({ jobs: jobs.service, files, datasets }),
     onBusy: jobs.setBusy,
     datasets,

@@ -13,6 +13,7 @@ const ranks: Readonly<Record<string, number>> = {
   'src/labels': 1,
   'src/text': 1,
   'src/weights': 1,
+  'src/hub': 2,
   'src/ops': 2,
   'src/datasets': 2,
   'src/onnx': 3,

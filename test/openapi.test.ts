@@ -6,6 +6,7 @@ import { generateTypes, generateYaml, typesFile, yamlFile } from '../scripts/gen
 import { buildApp } from '../src/app.ts'
 import { buildOpenApi, type namedSchemas, operations } from '../src/http/openapi.ts'
 import { createMemoryNpcStore } from '../src/services/npcs/npc-store.ts'
+import type { AdapterService } from '../src/services/adapters.ts'
 import { createDatasets } from '../src/services/datasets.ts'
 import { createFiles } from '../src/services/files.ts'
 import type { FineTuning } from '../src/services/fine-tuning.ts'
@@ -21,7 +22,17 @@ type Named = typeof namedSchemas
 
 /** Does not compile when a generated type and its schema differ, or when one of them has no partner. */
 const same: { [K in keyof Named | keyof Api]: Same<z.input<Named[K]>, Api[K]> } = {
+  AdapterList: true,
+  AdapterObject: true,
+  LoadAdapterRequest: true,
+  UnloadAdapterRequest: true,
   AliasRequest: true,
+  ApplyTemplateRequest: true,
+  ApplyTemplateResponse: true,
+  DetokenizeRequest: true,
+  DetokenizeResponse: true,
+  TokenizeRequest: true,
+  TokenizeResponse: true,
   AttributeList: true,
   AttributeSpec: true,
   BootstrapSpec: true,
@@ -150,6 +161,7 @@ t.test('the documented operations are the routes there are', async (t) => {
     // Routes ask them nothing before a request comes.
     jobs: {} as JobService,
     fineTuning: {} as FineTuning,
+    adapters: {} as AdapterService,
     auth: fakeAuth(),
   })
   t.teardown(() => app.close())

@@ -5,7 +5,9 @@ import type { ModelConfig } from './model-config.ts'
 import { readModelConfig } from './read-model-config.ts'
 import { checkWeights } from './weights.ts'
 
+export { checkAdapterFits, linearLayersOf, type LinearLayer } from './adapter-layers.ts'
 export { architectureOf } from './architectures.ts'
+export { stackNames } from './blocks/row-adapters.ts'
 export { uniformPositions, type ModelConfig } from './model-config.ts'
 export { parseModelConfig, readModelConfig } from './read-model-config.ts'
 

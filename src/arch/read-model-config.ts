@@ -1,12 +1,13 @@
 /** `config.json` of a Hugging Face checkpoint as a checked, frozen `ModelConfig`. */
-import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
 import { fail } from '../errors.ts'
+import { readFailure, readRegularFile } from '../util/read-regular-file.ts'
 import { architectureNamed } from './architectures.ts'
 import { readFields } from './config/fields.ts'
 import type { ModelConfig } from './model-config.ts'
 
+const maxConfigBytes = 16 * 1024 * 1024
 const named = z.object({ architectures: z.array(z.string()).min(1) })
 
 /**
@@ -22,12 +23,12 @@ export function parseModelConfig(raw: unknown, where: string): ModelConfig {
 /** Reads `config.json` of a checkpoint folder. */
 export async function readModelConfig(dir: string): Promise<ModelConfig> {
   const path = join(dir, 'config.json')
-  const text = await readFile(path, 'utf8').catch((cause: unknown) =>
-    fail('BAD_CHECKPOINT', `${path}: cannot be read`, { cause }),
+  const bytes = await readRegularFile(path, maxConfigBytes).catch((cause: unknown) =>
+    fail('BAD_CHECKPOINT', `${path}: ${readFailure(cause)}`, { cause }),
   )
   let raw: unknown
   try {
-    raw = JSON.parse(text)
+    raw = JSON.parse(bytes.toString())
   } catch (cause) {
     fail('BAD_CHECKPOINT', `${path}: not JSON`, { cause })
   }

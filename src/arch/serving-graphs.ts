@@ -5,6 +5,7 @@ import { fuseSkipNorms } from '../ops/passes/fuse-skip-norms.ts'
 import type { Checkpoint } from '../weights/checkpoint.ts'
 import { architectureOf } from './architectures.ts'
 import { cachedAttention, promptAttention } from './blocks/attention-cores.ts'
+import { rowAdapters } from './blocks/row-adapters.ts'
 import { uniformPositions, type ModelConfig } from './model-config.ts'
 import { storedMatrices } from './stored-matrices.ts'
 import { fileWeights } from './weights.ts'
@@ -13,12 +14,13 @@ import { fileWeights } from './weights.ts'
  * Inputs `input_ids` int64 [B,S], `seqlens_k` int32 [B] (row's total length − 1),
  * `total_sequence_length` int32 [1], `logit_positions` int64 [P], the cache; outputs
  * `logits` f32 [B,P,V] and the cache, which may be bound to the same memory. `positions` is the
- * cache's capacity: the rotary tables reach so far.
+ * cache's capacity: the rotary tables reach so far. `adapters`: with the inputs of `rowAdapters`.
  */
 export function buildDecodeGraph(
   config: ModelConfig,
   checkpoint: Checkpoint,
   positions: number,
+  { adapters = false } = {},
 ): Graph {
   const b = createBuilder('decode')
   const architecture = architectureOf(config)
@@ -30,6 +32,7 @@ export function buildDecodeGraph(
     weight: fileWeights(b, checkpoint),
     matrices: storedMatrices(b, checkpoint, config),
     attention: cachedAttention(b, config, { ids, positions }),
+    ...(adapters && { rowUpdate: rowAdapters(b) }),
   }
   const hidden = architecture.hidden(ctx, ids)
   const selected = b.op('Gather', [hidden, wanted], { axis: 1 })

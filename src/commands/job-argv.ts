@@ -69,8 +69,9 @@ export function jobCommand(
     case 'evaluate':
       return evaluate(task.spec, kept, home)
     case 'import': {
-      const { path, overwrite: _overwrite, ...rest } = task.spec
-      return { command: 'import', argv: [importPath ?? path, ...flags(rest), ...place] }
+      const { path, hub, overwrite: _overwrite, ...rest } = task.spec
+      const from = hub == null ? (importPath ?? path!) : `hf://${hub.replace(/^hf:\/\//, '')}`
+      return { command: 'import', argv: [from, ...flags(rest), ...place] }
     }
   }
 }

@@ -12,6 +12,7 @@ export const help = `steerlm serve [options]
 Serves models over HTTP: a page at /, an OpenAI-compatible API at /v1, its documentation at /docs.
 
   --model NAME   a model to serve, repeatable; a name with a slash is a folder (default: the bundled ones)
+  --adapter A    a LoRA adapter to serve beside those of the data folder, NAME=DIR or DIR; repeatable
   --port PORT    where to listen (default: PORT or 8080; 0 takes any free port)
   --host HOST    the address to listen on (default: HOST or 127.0.0.1); others than loopback need API keys
   --device cpu   where models run
@@ -53,6 +54,7 @@ function parseFlags(argv: string[]): ConfigFlags & { help?: boolean } {
       args: argv,
       options: {
         model: { type: 'string', multiple: true },
+        adapter: { type: 'string', multiple: true },
         device: { type: 'string' },
         port: { type: 'string' },
         host: { type: 'string' },

@@ -29,6 +29,8 @@ export interface PromptTemplate {
    * and with none at all there is no label line. Earlier assistant turns show their own labels.
    */
   promptTokens(messages: readonly Message[], attributes: Record<string, number>): number[]
+  /** The same as text. */
+  promptText(messages: readonly Message[], attributes: Record<string, number>): string
   /**
    * Up to the end of the last assistant turn; what stands after it could teach nothing and is left out.
    * Every assistant turn's reply and end of turn count. `labelDropout(n)` hides the label line of the n-th
@@ -63,12 +65,19 @@ export function createPromptTemplate(options: PromptTemplateOptions): PromptTemp
   const lineOf = (label: string): Segment => ({ text: layout.labelLine(label), counted: false })
   const tokensOf = (segments: readonly Segment[]): number[] =>
     segments.flatMap((segment) => encode(segment.text))
+  const promptSegments = (messages: readonly Message[], values: Record<string, number>) => [
+    ...layout.prompt(messages, ownLabel),
+    lineOf(formatLabel(attributes, values)),
+  ]
   const endTokens = encode(layout.endOfTurn)
 
   return {
     kind,
-    promptTokens: (messages, values) =>
-      tokensOf([...layout.prompt(messages, ownLabel), lineOf(formatLabel(attributes, values))]),
+    promptTokens: (messages, values) => tokensOf(promptSegments(messages, values)),
+    promptText: (messages, values) =>
+      promptSegments(messages, values)
+        .map(({ text }) => text)
+        .join(''),
 
     trainingRow(messages, { labelDropout = () => false } = {}) {
       const last = messages.findLastIndex((message) => message.role === 'assistant')

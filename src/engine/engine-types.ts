@@ -33,14 +33,16 @@ export interface EngineRequest {
   logprobs?: number
   /** Report log-probabilities of the prompt's tokens in the `start` event. */
   echo?: boolean
+  /** Number of a loaded adapter; 0 or absent: none. */
+  adapter?: number
+  /** Keys and values are shared only between requests of the same space: they depend on the adapter. */
+  cacheSpace?: string
   /** Added to the logit of each token id named. */
   logitBias?: Readonly<Record<number, number>>
   /** Whose request it is: waiting requests are served fair across owners. */
   owner?: string
   /** Lower numbers first; 0 unless given. */
   priority?: number
-  /** Requests that run on different weights, such as adapters, name different ones: they share no cached prefix. */
-  cacheSpace?: string
 }
 
 /** Log-probabilities (natural log) of the model's own distribution, before temperature, bias and cuts. */

@@ -38,6 +38,10 @@ export interface Engine {
    * for a slow reader; leaving the iteration early cancels the rest.
    */
   generate(request: EngineRequest, signal?: AbortSignal): AsyncIterable<EngineEvent>
+  /** A PEFT folder for `EngineRequest.adapter`. Fails BAD_CHECKPOINT where it does not fit the model. */
+  loadAdapter(dir: string): Promise<number>
+  /** Of one that no stream uses any more. */
+  unloadAdapter(id: number): void
   /** Waits for the step in flight; open streams end with CANCELLED. */
   dispose(): Promise<void>
 }
@@ -68,6 +72,8 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
     contextLength: step.contextLength,
     kv: step.budget,
     generate: (request, signal) => scheduler.submit(request, signal),
+    loadAdapter: (dir) => step.loadAdapter(dir),
+    unloadAdapter: (id) => step.unloadAdapter(id),
     dispose: () => scheduler.dispose(),
   }
 }

@@ -14,6 +14,8 @@ export interface PrefillInput {
   start: number
   /** Which of the S tokens' logits are wanted, ascending, P ≥ 1. */
   logitPositions: readonly number[]
+  /** The adapter's number; 0 or absent: none. */
+  adapter?: number
 }
 
 export interface DecodeInput {
@@ -24,6 +26,8 @@ export interface DecodeInput {
   /** Where each row writes its token, and up to where it reads: any row that only fills the gap
    * between active ones must write at its own first free position, where nothing is lost. */
   positions: readonly number[]
+  /** The adapter of each row; 0: none. Absent: none in any row. */
+  adapters?: readonly number[]
 }
 
 export interface ModelStep {

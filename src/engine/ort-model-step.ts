@@ -7,7 +7,8 @@
  * which is right because runs follow one another.
  */
 
-import type { ModelConfig } from '../arch/index.ts'
+import { stackNames, type ModelConfig } from '../arch/index.ts'
+import { AdapterStacks } from './adapter-stacks.ts'
 import { planKvMemory, type KvBudget, type KvRequest } from './kv-budget.ts'
 import { buildDecodeModel } from './serving-models.ts'
 import { fail } from '../errors.ts'
@@ -32,6 +33,8 @@ interface Shape {
   /** Tokens per row S, and positions P whose logits come out. */
   tokens: number
   logits: number
+  /** Whether a row has an adapter: another graph then. */
+  adapted: boolean
 }
 
 /** Keys and values of one layer, each [slots, Nkv, C, D]. */
@@ -73,6 +76,12 @@ export class OrtModelStep implements ModelStep {
   /** Elements of one slot in a layer's key or value buffer. */
   readonly #slotSize: number
   readonly #bindings = new Map<string, Binding>()
+  readonly #adapters: AdapterStacks
+  /** Of the graph with adapters; loaded with the first. */
+  #adapted: Promise<Session> | undefined
+  #adaptedSession: Session | undefined
+  readonly #openAdapted: () => Promise<Session>
+  readonly #adapterIndex: BigInt64Array
   #ids: BigInt64Array
   #logitPositions: BigInt64Array
   #logits: Float32Array
@@ -83,8 +92,12 @@ export class OrtModelStep implements ModelStep {
     session: Session,
     config: ModelConfig,
     size: { budget: KvBudget; layers: LayerCache[] },
+    openAdapted: () => Promise<Session>,
   ) {
     this.#session = session
+    this.#openAdapted = openAdapted
+    this.#adapters = new AdapterStacks(config)
+    this.#adapterIndex = new BigInt64Array(size.budget.slots)
     this.config = config
     this.budget = size.budget
     const { slots, contextLength } = size.budget
@@ -105,13 +118,17 @@ export class OrtModelStep implements ModelStep {
     const plan = (known: ModelConfig): KvBudget =>
       planKvMemory(known, 4 * cacheFloatsPerToken(known), options)
     const contextOf = (known: ModelConfig): number => plan(known).contextLength
-    const built = await buildDecodeModel(options.modelDir, contextOf)
-    const { model, weightsDirectory, config } = built
+    const run = runSettings(options.threads)
+    const open = async (adapters: boolean) => {
+      const built = await buildDecodeModel(options.modelDir, contextOf, { adapters })
+      const { model, weightsDirectory, config } = built
+      return { config, start: () => Session.create({ model, weightsDirectory, ...run }) }
+    }
+    const { config, start } = await open(false)
     const budget = plan(config)
     const layers = allocateCache(config, budget)
-    const run = runSettings(options.threads)
-    const session = await Session.create({ model, weightsDirectory, ...run })
-    return new OrtModelStep(session, config, { budget, layers })
+    const openAdapted = async () => (await open(true)).start()
+    return new OrtModelStep(await start(), config, { budget, layers }, openAdapted)
   }
 
   async prefill(input: PrefillInput): Promise<Float32Array> {
@@ -124,7 +141,8 @@ export class OrtModelStep implements ModelStep {
     this.#seqlens[0] = start + tokens.length - 1
     this.#total[0] = start + tokens.length
     const logits = logitPositions.length
-    return this.#run({ first: slot, rows: 1, tokens: tokens.length, logits })
+    const adapted = this.#chooseAdapters([input.adapter ?? 0])
+    return this.#run({ first: slot, rows: 1, tokens: tokens.length, logits, adapted })
   }
 
   async decode(input: DecodeInput): Promise<Float32Array> {
@@ -137,7 +155,8 @@ export class OrtModelStep implements ModelStep {
     }
     this.#total[0] = total
     this.#logitPositions[0] = 0n
-    return this.#run({ first, rows: tokens.length, tokens: 1, logits: 1 })
+    const adapted = this.#chooseAdapters(input.adapters ?? [])
+    return this.#run({ first, rows: tokens.length, tokens: 1, logits: 1, adapted })
   }
 
   copyPrefix(from: number, to: number, count: number): void {
@@ -163,9 +182,35 @@ export class OrtModelStep implements ModelStep {
     this.#eachPiece(slot, start, from, (buffer, at, piece) => buffer.set(piece, at))
   }
 
+  /** Between two runs or during one. Fails BAD_CHECKPOINT where the folder does not fit the model. */
+  async loadAdapter(dir: string): Promise<number> {
+    this.#adapted ??= this.#openAdapted()
+    const session = await this.#adapted.catch((error: unknown) => {
+      this.#adapted = undefined
+      throw error
+    })
+    this.#adaptedSession = session
+    const id = await this.#adapters.load(dir)
+    this.#dropBindings() // those with adapters lie over the stacks of before
+    return id
+  }
+
+  unloadAdapter(id: number): void {
+    this.#adapters.unload(id)
+    this.#dropBindings()
+  }
+
   dispose(): void {
     this.#dropBindings()
     this.#session.dispose()
+    this.#adaptedSession?.dispose()
+  }
+
+  /** Sets the rows' entries of the stacks; false when no row has an adapter. */
+  #chooseAdapters(adapters: readonly number[]): boolean {
+    const positions = adapters.map((id) => (id === 0 ? 0 : this.#adapters.positionOf(id)))
+    positions.forEach((position, row) => (this.#adapterIndex[row] = BigInt(position)))
+    return positions.some((position) => position > 0)
   }
 
   /** Parts of `block` [layers, 2, Nkv, tokens, D] and where each lies in the layers' buffers. */
@@ -191,7 +236,8 @@ export class OrtModelStep implements ModelStep {
   }
 
   async #run(shape: Shape): Promise<Float32Array> {
-    await this.#session.run(this.#binding(shape))
+    const session = shape.adapted ? this.#adaptedSession! : this.#session
+    await session.run(this.#binding(shape))
     return this.#logits.subarray(0, shape.rows * shape.logits * this.vocabSize)
   }
 
@@ -211,7 +257,7 @@ export class OrtModelStep implements ModelStep {
 
   /** The kept binding of this shape, or a new one in place of the one unused longest. */
   #binding(shape: Shape): Binding {
-    const key = `${shape.first}:${shape.rows}:${shape.tokens}:${shape.logits}`
+    const key = `${shape.first}:${shape.rows}:${shape.tokens}:${shape.logits}:${shape.adapted}`
     const kept = this.#bindings.get(key)
     const binding = kept ?? this.#bind(shape)
     this.#bindings.delete(key)
@@ -225,9 +271,11 @@ export class OrtModelStep implements ModelStep {
   }
 
   #bind(shape: Shape): Binding {
-    const binding = this.#session.createBinding()
+    const session = shape.adapted ? this.#adaptedSession! : this.#session
+    const binding = session.createBinding()
     try {
       this.#bindAll(binding, shape)
+      if (shape.adapted) this.#bindAdapters(binding, shape.rows)
     } catch (error) {
       binding.dispose()
       throw error
@@ -249,6 +297,16 @@ export class OrtModelStep implements ModelStep {
       this.#bindCache(binding, `${i}.key`, layer.key, shape)
       this.#bindCache(binding, `${i}.value`, layer.value, shape)
     })
+  }
+
+  #bindAdapters(binding: Binding, rows: number): void {
+    const index = this.#adapterIndex.subarray(0, rows)
+    binding.bindInput('adapter_index', createTensor('int64', [rows], index))
+    for (const { layer, dims, a, b } of this.#adapters.stacks) {
+      const names = stackNames(layer)
+      binding.bindInput(names.a, createTensor('float32', [dims.n, dims.in, dims.r], a))
+      binding.bindInput(names.b, createTensor('float32', [dims.n, dims.r, dims.out], b))
+    }
   }
 
   /** Past and present are one tensor over the slots' part of the buffer. */

@@ -12,7 +12,7 @@ import { fail } from '../errors.ts'
 import type { EngineEvent, EngineRequest } from './engine-types.ts'
 import { Generation } from './generation.ts'
 import { KvCache, type PromptKey } from './kv-cache.ts'
-import type { DecodeRun, ModelStep } from './model-step.ts'
+import type { DecodeInput, DecodeRun, ModelStep } from './model-step.ts'
 import { planDecodeRuns } from './model-step.ts'
 import { Sampler } from './sampler.ts'
 import { SlotTimes } from './slot-times.ts'
@@ -200,7 +200,7 @@ export class Scheduler {
     const tokens = request.tokens.slice(start, start + pieceLength(request.tokens.length - start, limit)) // prettier-ignore
     const last = tokens.length - 1
     const logitPositions = request.echo ? tokens.map((_, i) => i) : [last]
-    const logits = await this.#step.prefill({ slot, tokens, start, logitPositions })
+    const logits = await this.#step.prefill({ slot, tokens, start, logitPositions, adapter: request.adapter }) // prettier-ignore
     this.#cache.append(slot, tokens, { exact: true })
     generation.account?.charge(tokens.length)
     const { vocabSize } = this.#step
@@ -250,13 +250,14 @@ export class Scheduler {
    * several tokens. What is wrong stays behind the slot's length, where the next run overwrites it.
    */
   async #verify(stream: Generation, draft: readonly number[]): Promise<void> {
-    const { slot } = stream
+    const { slot, request } = stream
+    const { adapter } = request
     const tokens = [stream.nextToken, ...draft]
     const logitPositions = tokens.map((_, i) => i)
     const { vocabSize } = this.#step
     try {
       const start = this.#cache.length(slot)
-      const logits = await this.#step.prefill({ slot, tokens, start, logitPositions })
+      const logits = await this.#step.prefill({ slot, tokens, start, logitPositions, adapter })
       let right = 0
       for (const [i, token] of tokens.entries()) {
         this.#cache.append(slot, [token], { exact: false })
@@ -272,14 +273,16 @@ export class Scheduler {
   }
 
   /** Idle rows inside a run write a filler token at their own next position, which is free. */
-  #decodeInput(run: DecodeRun): { first: number; tokens: number[]; positions: number[] } {
+  #decodeInput(run: DecodeRun): DecodeInput {
     const tokens: number[] = []
+    const adapters: number[] = []
     const positions: number[] = []
     for (let slot = run.first; slot < run.first + run.count; slot += 1) {
       tokens.push(this.#decoding[slot]?.nextToken ?? 0)
+      adapters.push(this.#decoding[slot]?.request.adapter ?? 0)
       positions.push(this.#cache.length(slot))
     }
-    return { first: run.first, tokens, positions }
+    return { first: run.first, tokens, positions, adapters }
   }
 
   #takeDecoded(streams: readonly (Generation | null)[], logits: Float32Array): void {

@@ -17,10 +17,11 @@ export interface ServingModel {
 export async function buildDecodeModel(
   dir: string,
   contextOf: (config: ModelConfig) => number = ({ maxPositions }) => maxPositions,
+  options: { adapters?: boolean } = {},
 ): Promise<ServingModel> {
   const { config, checkpoint } = await openModel(dir)
   try {
-    const model = encodeModel(buildDecodeGraph(config, checkpoint, contextOf(config)))
+    const model = encodeModel(buildDecodeGraph(config, checkpoint, contextOf(config), options))
     return { model, weightsDirectory: dir, config }
   } finally {
     await checkpoint.close()

@@ -33,6 +33,15 @@ export interface AuthDeps {
 const rules: readonly (readonly [path: string, scope: Scope | '*', method?: string])[] = [
   ['/v1/chat', 'generate'],
   ['/v1/completions', 'generate'],
+  ['/v1/tokenize', 'generate'],
+  ['/v1/detokenize', 'generate'],
+  ['/v1/apply-template', 'generate'],
+  ['/tokenize', 'generate'],
+  ['/detokenize', 'generate'],
+  ['/apply-template', 'generate'],
+  ['/v1/adapters', 'models'],
+  ['/v1/load_lora_adapter', 'models'],
+  ['/v1/unload_lora_adapter', 'models'],
   ['/v1/models', 'models', 'DELETE'],
   ['/v1/models', '*'],
   ['/v1/attributes/predict', 'predict'],
@@ -54,11 +63,11 @@ const rules: readonly (readonly [path: string, scope: Scope | '*', method?: stri
  * written in more than one way.
  */
 export function scopeOf(method: string, pattern: string): Scope | '*' | null {
-  if (!isUnder(pattern, '/v1')) return null
   const rule = rules.find(
     ([path, , only]) => isUnder(pattern, path) && (only === undefined || only === method),
   )
-  return rule?.[1] ?? 'admin'
+  if (rule) return rule[1]
+  return isUnder(pattern, '/v1') ? 'admin' : null
 }
 
 const isUnder = (pattern: string, path: string): boolean =>

@@ -16,7 +16,11 @@ export const completionRoutes = (generator: Generator) => async (app: FastifyIns
       address: request.ip,
     }
     const signal = disconnectSignal(reply)
-    const options = { model: body.model, withTokenIds: body.return_token_ids === true }
+    const options = {
+      model: body.model,
+      withTokenIds: body.return_token_ids === true,
+      idsForTokens: body.return_tokens_as_token_ids === true,
+    }
     if (!body.stream) return toCompletion(await generator.complete(generation, signal), options)
     const events = await started(generator.stream(generation, signal))
     const withUsage = body.stream_options?.include_usage === true

@@ -1,18 +1,20 @@
 /** Replies of the generating service as OpenAI's text completion and its chunks. */
 import type { Completion, CompletionChunk, CompletionLogprobs } from '../../schemas/completions.ts'
 import type { Choice, GenerationEvent } from '../services/generator.ts'
-import type { TextLogprob, TextUsage } from '../services/runtime-types.ts'
+import type { TextLogprob, TextUsage, TokenText } from '../services/runtime-types.ts'
 import { responseHead, toUsage } from './chat-serializer.ts'
 
 export interface CompletionOptions {
   model: string
   withTokenIds: boolean
+  /** Show tokens as `token_id:7` instead of their texts. */
+  idsForTokens?: boolean
   withUsage?: boolean
 }
 
 export function toCompletion(
   result: { choices: Choice[]; usage: TextUsage },
-  { model, withTokenIds }: CompletionOptions,
+  { model, withTokenIds, idsForTokens = false }: CompletionOptions,
 ): Completion {
   return {
     ...responseHead('cmpl', model),
@@ -20,7 +22,7 @@ export function toCompletion(
     choices: result.choices.map((choice, index) => ({
       index,
       text: (choice.promptText ?? '') + choice.text,
-      logprobs: toLogprobs(choice),
+      logprobs: toLogprobs(choice, idsForTokens),
       finish_reason: choice.finishReason,
       ...(withTokenIds && {
         token_ids: choice.tokens,
@@ -49,6 +51,7 @@ export async function* toCompletionChunks(
     choices: [{ index, text: '', logprobs: null, finish_reason: null, ...choice }],
   })
   const offsets = new Map<number, number>()
+  const { idsForTokens = false } = options
   for await (const event of events) {
     if (event.type === 'start') {
       const { promptText, promptLogprobs, promptTokenIds } = event
@@ -56,7 +59,7 @@ export async function* toCompletionChunks(
       if (promptText === undefined && !promptTokenIds) continue
       yield chunk(event.choice, {
         text: promptText ?? '',
-        logprobs: promptLogprobs ? listLogprobs(promptLogprobs, 0) : null,
+        logprobs: promptLogprobs ? listLogprobs(promptLogprobs, 0, idsForTokens) : null,
         ...(promptTokenIds && { prompt_token_ids: promptTokenIds, token_ids: [] }),
       })
     } else if (event.type === 'delta') {
@@ -64,7 +67,7 @@ export async function* toCompletionChunks(
       offsets.set(event.choice, offset + event.text.length)
       yield chunk(event.choice, {
         text: event.text,
-        logprobs: event.logprobs ? listLogprobs(event.logprobs, offset) : null,
+        logprobs: event.logprobs ? listLogprobs(event.logprobs, offset, idsForTokens) : null,
         ...(options.withTokenIds && { token_ids: event.tokens }),
       })
     } else if (event.type === 'finish') {
@@ -75,12 +78,12 @@ export async function* toCompletionChunks(
   }
 }
 
-function toLogprobs(choice: Choice): CompletionLogprobs | null {
+function toLogprobs(choice: Choice, asIds: boolean): CompletionLogprobs | null {
   const prompt = choice.promptLogprobs
   if (!choice.logprobs && !prompt) return null
-  const own = listLogprobs(choice.logprobs ?? [], choice.promptText?.length ?? 0)
+  const own = listLogprobs(choice.logprobs ?? [], choice.promptText?.length ?? 0, asIds)
   if (!prompt) return own
-  const echoed = listLogprobs(prompt, 0)
+  const echoed = listLogprobs(prompt, 0, asIds)
   return {
     tokens: [...echoed.tokens, ...own.tokens],
     token_logprobs: [...echoed.token_logprobs, ...own.token_logprobs],
@@ -90,15 +93,20 @@ function toLogprobs(choice: Choice): CompletionLogprobs | null {
 }
 
 /** `offset`: characters of the choice before the first of these tokens. */
-function listLogprobs(items: readonly TextLogprob[], offset: number): CompletionLogprobs {
+function listLogprobs(
+  items: readonly TextLogprob[],
+  offset: number,
+  asIds: boolean,
+): CompletionLogprobs {
+  const shown = ({ token, text }: TokenText): string => (asIds ? `token_id:${token}` : text)
   let at = offset
   return {
-    tokens: items.map((item) => item.text),
+    tokens: items.map(shown),
     token_logprobs: items.map((item) => item.logprob),
     top_logprobs: items.map((item) =>
       item.logprob === null
         ? null
-        : Object.fromEntries(item.top.map((other) => [other.text, other.logprob])),
+        : Object.fromEntries(item.top.map((other) => [shown(other), other.logprob])),
     ),
     text_offset: items.map((item) => {
       const here = at

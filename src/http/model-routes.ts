@@ -26,6 +26,7 @@ export const modelRoutes = (models: Models) => async (app: FastifyInstance) => {
     context_length: model.info.contextLength,
     attributes: model.info.attributes,
     attribute_model: measuredBy(model),
+    parent: model.info.parent ?? null,
     version: model.info.version ?? null,
     aliases: [...(model.info.aliases ?? [])],
   })

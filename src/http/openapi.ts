@@ -3,6 +3,7 @@
  * this document on disk; `schemas/openapi.d.ts` comes from it.
  */
 import { z } from 'zod'
+import { adapterOperations, adapterSchemas } from './operations/adapters.ts'
 import { datasetOperations, datasetSchemas } from './operations/datasets.ts'
 import { fileOperations, fileSchemas } from './operations/files.ts'
 import { fineTuningOperations, fineTuningSchemas } from './operations/fine-tuning.ts'
@@ -15,6 +16,7 @@ import { registryOperations, registrySchemas } from './operations/registry.ts'
 
 export const namedSchemas = {
   ...generationSchemas,
+  ...adapterSchemas,
   ...datasetSchemas,
   ...fileSchemas,
   ...jobSchemas,
@@ -28,6 +30,7 @@ type SchemaName = keyof typeof namedSchemas
 
 export const operations: readonly Operation<SchemaName>[] = [
   ...generationOperations,
+  ...adapterOperations,
   ...npcOperations,
   ...datasetOperations,
   ...fileOperations,

@@ -2,10 +2,11 @@
  * Model folders and our `steerlm.json` inside. Weights, tokenizer and config are other files' business; finding a
  * model by its name is `locate-model.ts`.
  */
-import { open, readFile, readdir, rename, rm, stat } from 'node:fs/promises'
+import { open, readdir, rename, rm, stat } from 'node:fs/promises'
 import { basename, join, resolve } from 'node:path'
 import { ModelManifest } from '../../schemas/model-manifest.ts'
 import { fail } from '../errors.ts'
+import { readFailure, readRegularFile } from '../util/read-regular-file.ts'
 import { checkModelName, modelNamePattern } from './model-name.ts'
 
 export interface ModelPlaces {
@@ -43,12 +44,12 @@ export async function readManifest(dir: string): Promise<ModelManifest> {
   const path = join(dir, manifestFile)
   let text: string
   try {
-    const { size } = await stat(path)
-    if (size > maxManifestBytes) fail('BAD_CHECKPOINT', `${path} has ${size} bytes`)
-    text = await readFile(path, 'utf8')
+    text = (await readRegularFile(path, maxManifestBytes)).toString()
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException
-    if (code !== 'ENOENT' && code !== 'ENOTDIR') throw error
+    if (code !== 'ENOENT' && code !== 'ENOTDIR') {
+      fail('BAD_CHECKPOINT', `${path}: ${readFailure(error)}`, { cause: error })
+    }
     const name = basename(resolve(dir))
     return { kind: 'language-model', name, template: 'chat', attributes: [] }
   }

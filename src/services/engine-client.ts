@@ -9,7 +9,16 @@ import { describeKvBudget } from '../engine/index.ts'
 import { SteerError, fail } from '../errors.ts'
 import { unpackError, type FromEngine, type Sent, type ToEngine } from './engine-protocol.ts'
 import type { LoadOptions } from './model-runtime.ts'
-import type { ModelInfo, ModelRuntime, Prompt, TextEvent, TextRequest } from './runtime-types.ts'
+import type {
+  DecodedTokens,
+  EncodeOptions,
+  EncodedPrompt,
+  ModelInfo,
+  ModelRuntime,
+  Prompt,
+  TextEvent,
+  TextRequest,
+} from './runtime-types.ts'
 
 export interface EngineClientOptions {
   /** The model's folder. */
@@ -106,6 +115,20 @@ export class EngineClient implements ModelRuntime {
       if (answer.type === 'counted') return answer.tokens
     }
     return fail('INTERNAL', 'internal: the engine process ended a count without a number')
+  }
+
+  async encode(prompt: Prompt, options?: EncodeOptions): Promise<EncodedPrompt> {
+    for await (const answer of this.#ask((id) => ({ type: 'encode', id, prompt, options }))) {
+      if (answer.type === 'encoded') return answer.encoded
+    }
+    return fail('INTERNAL', 'internal: the engine process ended an encoding without tokens')
+  }
+
+  async decode(tokens: readonly number[]): Promise<DecodedTokens> {
+    for await (const answer of this.#ask((id) => ({ type: 'decode', id, tokens }))) {
+      if (answer.type === 'decoded') return answer.decoded
+    }
+    return fail('INTERNAL', 'internal: the engine process ended a decoding without text')
   }
 
   /** Ends the process; open requests fail with CANCELLED. */

@@ -71,6 +71,16 @@ export function hostEngine(port: ParentPort, loadRuntime: LoadRuntime): void {
       void run(id, async () => {
         post({ type: 'counted', id, tokens: await runtime!.countTokens(prompt) })
       })
+    } else if (message.type === 'encode') {
+      const { id, prompt, options } = message
+      void run(id, async () => {
+        port.send({ type: 'encoded', id, encoded: await runtime!.encode(prompt, options) })
+      })
+    } else if (message.type === 'decode') {
+      const { id, tokens } = message
+      void run(id, async () => {
+        port.send({ type: 'decoded', id, decoded: await runtime!.decode(tokens) })
+      })
     } else if (message.type === 'cancel') {
       running.get(message.id)?.abort()
     } else {

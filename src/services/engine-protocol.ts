@@ -2,7 +2,15 @@
 import type { Message } from '../../schemas/records.ts'
 import { SteerError, catalogue, type ErrorCode } from '../errors.ts'
 import type { LoadOptions } from './model-runtime.ts'
-import type { ModelInfo, Prompt, TextEvent, TextRequest } from './runtime-types.ts'
+import type {
+  DecodedTokens,
+  EncodeOptions,
+  EncodedPrompt,
+  ModelInfo,
+  Prompt,
+  TextEvent,
+  TextRequest,
+} from './runtime-types.ts'
 
 /** `id` names a request; the client counts them up. */
 export type ToEngine =
@@ -10,6 +18,8 @@ export type ToEngine =
   | { type: 'generate'; id: number; request: TextRequest }
   | { type: 'predict'; id: number; inputs: Message[][] }
   | { type: 'count'; id: number; prompt: Prompt }
+  | { type: 'encode'; id: number; prompt: Prompt; options?: EncodeOptions }
+  | { type: 'decode'; id: number; tokens: readonly number[] }
   | { type: 'cancel'; id: number }
   | { type: 'shutdown' }
 
@@ -25,6 +35,8 @@ export type FromEngine =
   | { type: 'event'; id: number; event: TextEvent }
   | { type: 'predicted'; id: number; values: Record<string, number>[] }
   | { type: 'counted'; id: number; tokens: number }
+  | { type: 'encoded'; id: number; encoded: EncodedPrompt }
+  | { type: 'decoded'; id: number; decoded: DecodedTokens }
   | { type: 'error'; id: number; error: SentError }
   /** No more events for this request. */
   | { type: 'end'; id: number }

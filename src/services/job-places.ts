@@ -3,6 +3,7 @@ import { realpath, stat } from 'node:fs/promises'
 import { isAbsolute, join, relative, resolve, sep } from 'node:path'
 import { datasetPath } from '../datasets/dataset-store.ts'
 import { SteerError, fail } from '../errors.ts'
+import { parseHubId } from '../hub/hub-id.ts'
 import { attributeSets } from '../labels/attribute-sets.ts'
 import { locateModel } from '../registry/locate-model.ts'
 import { isModelFolder, readManifest, userModelPath, type ModelPlaces } from '../registry/model-folder.ts' // prettier-ignore
@@ -27,16 +28,23 @@ export function createJobPlaces(places: ModelPlaces, importDir: string): JobPlac
         () => false,
       ),
     hasAttributeSet: (name) => Object.hasOwn(attributeSets, name),
-    checkImport: async (path) => void (await checkedImportPath(path, importDir)),
+    async checkImport({ path, hub }) {
+      if (path != null) await checkedImportPath(path, importDir)
+      if (hub != null) checkHubId(hub)
+    },
   }
 }
 
 /** The folder that an import means. Fails BAD_FILE unless it really lies below the import folder. */
-export async function checkedImportPath(path: string, importDir: string): Promise<string> {
+export async function checkedImportPath(
+  path: string,
+  importDir: string,
+  param = 'spec.path',
+): Promise<string> {
   const refuse = (why: string, cause?: unknown): never =>
     fail('BAD_FILE', `path: "${path.slice(0, 200)}" ${why} the import folder of the server`, {
       cause,
-      param: 'spec.path',
+      param,
     })
   if (isAbsolute(path)) refuse('must be relative to')
   const root = await realpath(importDir).catch((cause: unknown) => refuse('is not in', cause))
@@ -44,4 +52,13 @@ export async function checkedImportPath(path: string, importDir: string): Promis
   const inside = relative(root, found)
   if (inside === '' || inside === '..' || inside.startsWith(`..${sep}`)) refuse('is not below')
   return found
+}
+
+function checkHubId(hub: string): void {
+  try {
+    parseHubId(hub)
+  } catch (error) {
+    if (!(error instanceof SteerError)) throw error
+    fail('BAD_REQUEST', error.detail, { cause: error, param: 'spec.hub' })
+  }
 }

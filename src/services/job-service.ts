@@ -6,6 +6,7 @@ import { randomUUID } from 'node:crypto'
 import type {
   CreateJobRequest,
   CreatePipelineRequest,
+  ImportSpec,
   JobTask,
   PipelineStep,
 } from '../../schemas/jobs.ts'
@@ -31,8 +32,8 @@ export interface JobPlaces {
   hasWorkspaceModel(name: string): Promise<boolean>
   hasDataset(name: string): Promise<boolean>
   hasAttributeSet(name: string): boolean
-  /** Fails BAD_FILE when the path is not a folder below the import folder. */
-  checkImport(path: string): Promise<void>
+  /** Fails BAD_FILE when the path is not a folder below the import folder, BAD_REQUEST when the hub id is none. */
+  checkImport(spec: ImportSpec): Promise<void>
 }
 
 export interface JobService {
@@ -276,7 +277,7 @@ async function checkInputs(
   }
   if (typeof spec.attributes === 'string' && !places.hasAttributeSet(spec.attributes))
     badField(`${path}spec.attributes`, `no attribute set "${spec.attributes}" is built in`)
-  if (job.kind === 'import') await places.checkImport(job.spec.path)
+  if (job.kind === 'import') await places.checkImport(job.spec)
 }
 
 /** An attribute model where one is needed, a language model where text is written. */

@@ -10,6 +10,7 @@ import { attributeModelOf, readManifest } from '../registry/model-folder.ts'
 import { loadChatTemplate } from '../text/chat-template.ts'
 import { isObject, readJsonIfPresent } from '../text/json-file.ts'
 import { loadTokenizer } from '../text/tokenizer.ts'
+import { AdapterCache } from './adapter-cache.ts'
 import type { ModelInfo, ModelRuntime } from './runtime-types.ts'
 import { createModelRuntime, type RuntimeParts } from './text-runtime.ts'
 
@@ -68,11 +69,12 @@ async function loadWeights(
 ): Promise<{
   contextLength: number
   kv?: KvBudget
-  parts: Pick<RuntimeParts, 'engine' | 'scorer'>
+  parts: Pick<RuntimeParts, 'engine' | 'adapters' | 'scorer'>
 }> {
   if (kind === 'language-model') {
     const engine = await createEngine(options)
-    return { contextLength: engine.contextLength, kv: engine.kv, parts: { engine } }
+    const adapters = new AdapterCache(engine)
+    return { contextLength: engine.contextLength, kv: engine.kv, parts: { engine, adapters } }
   }
   const scorer = await createScorer({ modelDir: options.modelDir, threads: options.threads })
   return { contextLength: scorer.maxLength, parts: { scorer } }

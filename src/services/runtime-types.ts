@@ -26,6 +26,8 @@ export interface ModelInfo {
   combinations?: ModelManifest['combinations']
   /** What `generation_config.json` asks for; requests that say nothing get it. */
   sampling: { temperature?: number; topP?: number; topK?: number }
+  /** Of an adapter: the served model that it belongs to. */
+  parent?: string
   /** Of a published model. */
   version?: number
   /** The aliases of this version. */
@@ -71,6 +73,13 @@ export interface TextRequest {
   owner?: string
   /** −10 to 10, lower numbers first; 0 unless given. */
   priority?: number
+  adapter?: AdapterRef
+}
+
+/** A PEFT folder; `key` is another when its content is. */
+export interface AdapterRef {
+  readonly key: string
+  readonly dir: string
 }
 
 export interface TokenText {
@@ -115,6 +124,22 @@ export type TextEvent =
     }
   | { type: 'done'; finishReason: 'stop' | 'length'; usage: TextUsage }
 
+export interface EncodeOptions {
+  addSpecialTokens?: boolean
+}
+
+export interface EncodedPrompt {
+  tokens: number[]
+  /** What was tokenised; of token ids, what they say. */
+  text: string
+}
+
+export interface DecodedTokens {
+  text: string
+  /** The text of each token; a part of a character shows as U+FFFD. */
+  pieces: string[]
+}
+
 export interface ModelRuntime {
   readonly info: ModelInfo
   /** False while the model cannot answer, such as during a restart. */
@@ -135,6 +160,13 @@ export interface ModelRuntime {
    * Fails with ATTRIBUTE_UNKNOWN, ATTRIBUTE_OUT_OF_RANGE or BAD_TEMPLATE.
    */
   countTokens(prompt: Prompt): Promise<number>
+  /**
+   * A prompt as the model would see it, without running it; `addSpecialTokens: false` leaves out what the tokenizer
+   * puts around a text. Fails as `countTokens` does.
+   */
+  encode(prompt: Prompt, options?: EncodeOptions): Promise<EncodedPrompt>
+  /** Special tokens are shown; ids without a token give no text. */
+  decode(tokens: readonly number[]): Promise<DecodedTokens>
   /**
    * Keeps the model loaded, should it be replaced, until the function that comes back is called: for requests that ask
    * more than once. Fails ENGINE_STARTING when the model was replaced and put away already.

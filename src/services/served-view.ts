@@ -2,7 +2,16 @@
 import type { Message } from '../../schemas/records.ts'
 import { fail } from '../errors.ts'
 import type { PooledEngine, Release } from './engine-pool.ts'
-import type { ModelInfo, ModelRuntime, Prompt, TextEvent, TextRequest } from './runtime-types.ts'
+import type {
+  DecodedTokens,
+  EncodeOptions,
+  EncodedPrompt,
+  ModelInfo,
+  ModelRuntime,
+  Prompt,
+  TextEvent,
+  TextRequest,
+} from './runtime-types.ts'
 
 export type ServedIdentity = Pick<ModelInfo, 'id' | 'version' | 'aliases'>
 
@@ -46,6 +55,24 @@ export class ServedView implements ModelRuntime {
     const release = this.hold()
     try {
       return await this.#engine.runtime.countTokens(prompt)
+    } finally {
+      release()
+    }
+  }
+
+  async encode(prompt: Prompt, options?: EncodeOptions): Promise<EncodedPrompt> {
+    const release = this.hold()
+    try {
+      return await this.#engine.runtime.encode(prompt, options)
+    } finally {
+      release()
+    }
+  }
+
+  async decode(tokens: readonly number[]): Promise<DecodedTokens> {
+    const release = this.hold()
+    try {
+      return await this.#engine.runtime.decode(tokens)
     } finally {
       release()
     }

@@ -3,10 +3,12 @@
  * go to it, and the old one is put away when its last request has ended. Notices changes by other processes.
  */
 import { SteerError, fail } from '../errors.ts'
+import { listAdapters } from '../registry/adapters.ts'
 import { locateModel } from '../registry/locate-model.ts'
 import type { ModelPlaces } from '../registry/model-folder.ts'
 import { registryRevision } from '../registry/registry-store.ts'
 import { countPinChanges } from '../registry/served-pins.ts'
+import { adapterViews, baseOf, type ServedAdapter } from './adapter-view.ts'
 import { EnginePool, type PooledEngine, type Release, type StartEngine } from './engine-pool.ts'
 import type { ModelRuntime } from './runtime-types.ts'
 import { ServedView } from './served-view.ts'
@@ -22,6 +24,8 @@ export interface ServingOptions {
   readonly places: ModelPlaces
   /** Names or paths that must be served; none: the bundled models. */
   readonly configured: readonly string[]
+  /** Adapters that must be served, beside those in the data folder. */
+  readonly adapters?: readonly ServedAdapter[]
   readonly start: StartEngine
   /** How often the data folder is looked at for changes of other processes. */
   readonly pollMs?: number
@@ -70,13 +74,14 @@ export class Serving {
   readonly #pool: EnginePool
   readonly #slots = new Map<string, Slot>()
   #views: readonly ModelRuntime[] = []
+  #adapters: readonly ServedAdapter[] = []
   #revision = ''
   #reading: Promise<unknown> = Promise.resolve()
   #timer: NodeJS.Timeout | undefined
   #closed = false
 
   constructor(options: ServingOptions) {
-    this.#options = { pollMs: 1000, log: () => {}, ...options }
+    this.#options = { adapters: [], pollMs: 1000, log: () => {}, ...options }
     this.#pool = new EnginePool(options.start)
   }
 
@@ -88,6 +93,10 @@ export class Serving {
     for (const { want, current, failures } of this.#slots.values()) {
       if (want?.because !== 'configured' || current) continue
       throw failures.get(want.candidates[0]!.key) ?? fail('MODEL_NOT_FOUND', want.name)
+    }
+    for (const adapter of this.#options.adapters) {
+      if (baseOf(adapter, this.#views)) continue
+      fail('MODEL_NOT_FOUND', `the adapter "${adapter.name}" is for "${adapter.base}", which is not served`) // prettier-ignore
     }
     this.#watch()
   }
@@ -153,7 +162,8 @@ export class Serving {
 
   async #readRevision(): Promise<string> {
     const { home } = this.#options.places
-    return `${await registryRevision(home)};${await countPinChanges(home)}`
+    const adapters = (await listAdapters(home)).map(({ key }) => key).join()
+    return `${await registryRevision(home)};${await countPinChanges(home)};${adapters}`
   }
 
   async #readWanted(): Promise<void> {
@@ -164,6 +174,7 @@ export class Serving {
     const onProblem = (model: string, error: SteerError): void =>
       this.#log('published model cannot be read', model, error)
     const wanted = await wantedModels({ places, configured, onProblem })
+    this.#adapters = [...this.#options.adapters, ...(await listAdapters(places.home))]
     const before = new Map(this.#slots)
     this.#slots.clear()
     for (const want of wanted) {
@@ -177,6 +188,7 @@ export class Serving {
       slot.want = null
       this.#slots.set(name, slot)
     }
+    this.#updateViews()
     for (const [name, slot] of this.#slots) {
       slot.work = slot.work.then(() => this.#bringInStep(name, slot))
     }
@@ -230,7 +242,8 @@ export class Serving {
   }
 
   #updateViews(): void {
-    this.#views = [...this.#slots.values()].flatMap(({ current }) => (current ? [current.view] : [])) // prettier-ignore
+    const models = [...this.#slots.values()].flatMap(({ current }) => (current ? [current.view] : [])) // prettier-ignore
+    this.#views = [...models, ...adapterViews(this.#adapters, models)]
   }
 
   #log(event: string, model: string, detail: unknown): void {

@@ -94,15 +94,22 @@ export function describeLogprob(
   logprob: TokenLogprob,
   isFirst: boolean,
 ): TextLogprob {
-  const textOf = (token: number): string => {
-    const alone = tokenizer.decode([token])
-    // After itself a token shows all of its text.
-    return isFirst ? alone : tokenizer.decode([token, token]).slice(alone.length)
-  }
+  const textOf = (token: number): string => textOfToken(tokenizer, token, isFirst)
   return {
     token: logprob.token,
     text: textOf(logprob.token),
     logprob: logprob.logprob,
     top: logprob.top.map((item) => ({ ...item, text: textOf(item.token) })),
   }
+}
+
+/** The text of one token; see `describeLogprob`. */
+export function textOfToken(
+  tokenizer: Pick<Tokenizer, 'decode'>,
+  token: number,
+  isFirst: boolean,
+): string {
+  const alone = tokenizer.decode([token])
+  // After itself a token shows all of its text.
+  return isFirst ? alone : tokenizer.decode([token, token]).slice(alone.length)
 }

@@ -9,8 +9,19 @@ import type { Engine, EngineEvent, EngineRequest, Scorer } from '../engine/index
 import { fail } from '../errors.ts'
 import { validateAttributes } from '../labels/label-codec.ts'
 import type { Tokenizer } from '../text/tokenizer.ts'
-import type { ModelInfo, ModelRuntime, Prompt, TextEvent, TextRequest } from './runtime-types.ts'
-import { describeLogprob, generateText } from './text-generation.ts'
+import type { AdapterCache } from './adapter-cache.ts'
+import type {
+  AdapterRef,
+  DecodedTokens,
+  EncodeOptions,
+  EncodedPrompt,
+  ModelInfo,
+  ModelRuntime,
+  Prompt,
+  TextEvent,
+  TextRequest,
+} from './runtime-types.ts'
+import { describeLogprob, generateText, textOfToken } from './text-generation.ts'
 
 export interface RuntimeParts {
   info: ModelInfo
@@ -18,9 +29,11 @@ export interface RuntimeParts {
   /** null: the model takes raw prompts only. */
   template: Pick<
     PromptTemplate,
-    'promptTokens' | 'scoringTokens' | 'stopTokens' | 'stopStrings'
+    'promptTokens' | 'promptText' | 'scoringTokens' | 'stopTokens' | 'stopStrings'
   > | null
   engine?: Pick<Engine, 'generate' | 'dispose'>
+  /** Of the engine; without it, requests with an adapter fail. */
+  adapters?: AdapterCache
   scorer?: Pick<Scorer, 'score' | 'dispose'>
 }
 
@@ -32,7 +45,9 @@ export function createModelRuntime(parts: RuntimeParts): ModelRuntime {
     ready: true,
     generate: (request, signal) => generate(parts, request, signal),
     predict: (inputs, signal) => predict(parts, inputs, signal),
-    countTokens: async (prompt) => encodePrompt(parts, prompt).tokens.length,
+    countTokens: async (prompt) => preparePrompt(parts, prompt).tokens.length,
+    encode: async (prompt, encodeOptions) => encode(parts, prompt, encodeOptions),
+    decode: async (tokens) => decode(parts.tokenizer, tokens),
     async dispose() {
       await Promise.all([parts.engine?.dispose(), parts.scorer?.dispose()])
     },
@@ -59,40 +74,83 @@ async function* generate(
   if (!engine) {
     return fail('MODEL_NOT_GENERATIVE', `"${info.id}" predicts attributes`, { param: 'model' })
   }
-  const prompt = encodePrompt(parts, request.prompt)
-  const events = engine.generate(engineRequest(request, prompt, info), signal)
-  yield* generateText(events, {
-    tokenizer,
-    stops: [...prompt.stopStrings, ...(request.stop ?? [])],
-    context: 'messages' in request.prompt ? [] : prompt.tokens,
-    start: (event) => describeStart(tokenizer, request, prompt.tokens, event),
-  })
+  const prompt = preparePrompt(parts, request.prompt)
+  const checked = engineRequest(request, prompt, info)
+  const adapter = request.adapter && (await loadedAdapter(parts, request.adapter))
+  try {
+    const events = engine.generate({ ...checked, ...adapter?.choice }, signal)
+    yield* generateText(events, {
+      tokenizer,
+      stops: [...prompt.stopStrings, ...(request.stop ?? [])],
+      context: 'messages' in request.prompt ? [] : prompt.tokens,
+      start: (event) => describeStart(tokenizer, request, prompt.tokens, event),
+    })
+  } finally {
+    adapter?.release()
+  }
 }
 
-interface EncodedPrompt {
+/** The adapter stays loaded until it is released. */
+async function loadedAdapter(
+  { adapters, info }: RuntimeParts,
+  ref: AdapterRef,
+): Promise<{ choice: Pick<EngineRequest, 'adapter' | 'cacheSpace'>; release(): void }> {
+  if (!adapters) return fail('INTERNAL', `internal: "${info.id}" takes no adapters`)
+  const { id, release } = await adapters.acquire(ref)
+  return { choice: { adapter: id, cacheSpace: ref.key }, release }
+}
+
+interface PreparedPrompt {
   tokens: number[]
   stopTokens: readonly number[]
   stopStrings: readonly string[]
 }
 
-function encodePrompt(parts: RuntimeParts, prompt: Prompt): EncodedPrompt {
+function preparePrompt(parts: RuntimeParts, prompt: Prompt): PreparedPrompt {
   const { info, tokenizer, template } = parts
   if (!('messages' in prompt)) {
     const tokens = 'tokens' in prompt ? prompt.tokens : tokenizer.encode(prompt.text)
     return { tokens, stopTokens: tokenizer.eosIds, stopStrings: [] }
   }
   if (!template) fail('BAD_TEMPLATE', `"${info.id}" has no chat template`, { param: 'messages' })
+  const values = labelValues(info, prompt)
+  const tokens = template.promptTokens(prompt.messages, values)
+  return { tokens, stopTokens: template.stopTokens, stopStrings: template.stopStrings }
+}
+
+type Conversation = Extract<Prompt, { messages: Message[] }>
+
+/** What the label line of the reply says. */
+function labelValues(info: ModelInfo, prompt: Conversation): Record<string, number> {
   prompt.messages.forEach((message) =>
     validateAttributes(info.attributes, message.attributes ?? {}),
   )
   const all = withDefaults(info.attributes, prompt.attributes)
-  const tokens = template.promptTokens(prompt.messages, prompt.onlyGiven ? prompt.attributes : all)
-  return { tokens, stopTokens: template.stopTokens, stopStrings: template.stopStrings }
+  return prompt.onlyGiven ? prompt.attributes : all
+}
+
+function encode(
+  parts: RuntimeParts,
+  prompt: Prompt,
+  { addSpecialTokens = true }: EncodeOptions = {},
+): EncodedPrompt {
+  const { info, tokenizer, template } = parts
+  if ('text' in prompt) {
+    return { tokens: tokenizer.encode(prompt.text, { addSpecialTokens }), text: prompt.text }
+  }
+  const { tokens } = preparePrompt(parts, prompt)
+  if ('tokens' in prompt) return { tokens, text: tokenizer.decode(tokens) }
+  return { tokens, text: template!.promptText(prompt.messages, labelValues(info, prompt)) }
+}
+
+function decode(tokenizer: Tokenizer, tokens: readonly number[]): DecodedTokens {
+  const pieces = tokens.map((token, i) => textOfToken(tokenizer, token, i === 0))
+  return { text: tokenizer.decode(tokens), pieces }
 }
 
 function engineRequest(
   request: TextRequest,
-  prompt: EncodedPrompt,
+  prompt: PreparedPrompt,
   info: ModelInfo,
 ): EngineRequest {
   const {
@@ -101,6 +159,7 @@ function engineRequest(
     stop: _stop,
     ignoreEos,
     returnTokenIds: _returnTokenIds,
+    adapter: _adapter,
     ...sampling
   } = request
   const room = info.contextLength - prompt.tokens.length

@@ -1,9 +1,9 @@
 /**
  * Small JSON files of a model folder: read with a size cap, checked to be an object, blamed by name.
  */
-import { readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fail, type ErrorCode } from '../errors.ts'
+import { readFailure, readRegularFile } from '../util/read-regular-file.ts'
 
 export type JsonObject = Record<string, unknown>
 
@@ -18,14 +18,13 @@ export async function readTextIfPresent(
 ): Promise<string | null> {
   const path = join(dir, name)
   try {
-    const { size } = await stat(path)
-    if (size > maxFileBytes) fail(code, `${path} has ${size} bytes; the limit is ${maxFileBytes}`)
-    return new TextDecoder('utf-8', { fatal: true }).decode(await readFile(path))
+    const bytes = await readRegularFile(path, maxFileBytes)
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes)
   } catch (error) {
     const missing = (error as NodeJS.ErrnoException).code
     if (missing === 'ENOENT' || missing === 'ENOTDIR') return null
     if (error instanceof TypeError) fail(code, `${path} is not UTF-8`, { cause: error })
-    throw error
+    return fail(code, `${path}: ${readFailure(error)}`, { cause: error })
   }
 }
 

@@ -1,5 +1,5 @@
 /** Adds adapters to the weights they were trained for: W += (α/r) · B A. */
-import type { Adapter } from './adapter.ts'
+import type { Adapter } from '../weights/peft-adapter.ts'
 
 /** Changes `weights` in place. A is [r, in], B is [out, r], W is [out, in]. */
 export function mergeLora(weights: ReadonlyMap<string, Float32Array>, adapter: Adapter): void {

@@ -9,7 +9,7 @@ import { fileWeights } from '../arch/weights.ts'
 import { fail } from '../errors.ts'
 import { createRandom } from '../util/random.ts'
 import type { Checkpoint } from '../weights/checkpoint.ts'
-import type { Adapter } from './adapter.ts'
+import type { Adapter } from '../weights/peft-adapter.ts'
 import {
   countedTargets,
   knownLabels,

@@ -1,8 +1,9 @@
 /** The tensors of a checkpoint folder: one `model.safetensors`, or shards with their index. */
-import { readFile, stat } from 'node:fs/promises'
+import { stat } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { z } from 'zod'
 import { fail } from '../errors.ts'
+import { readFailure, readRegularFile } from '../util/read-regular-file.ts'
 import type { TensorEntry } from './safetensors-header.ts'
 import { openSafetensors, type SafetensorsFile } from './safetensors-reader.ts'
 
@@ -17,8 +18,8 @@ export interface Checkpoint {
   close(): Promise<void>
 }
 
-const SINGLE = 'model.safetensors'
-const INDEX = 'model.safetensors.index.json'
+export const WEIGHTS = 'model.safetensors'
+export const WEIGHT_INDEX = 'model.safetensors.index.json'
 const MAX_SHARDS = 1024
 const MAX_INDEX_BYTES = 100_000_000
 const shardIndex = z.object({ weight_map: z.record(z.string(), z.string()) })
@@ -30,12 +31,12 @@ const sizeOf = async (path: string): Promise<number | undefined> =>
   (await stat(path).catch(() => undefined))?.size
 
 async function readIndex(path: string): Promise<WeightMap> {
-  const bytes = (await sizeOf(path)) ?? 0
-  if (bytes > MAX_INDEX_BYTES)
-    fail('BAD_CHECKPOINT', `${path}: ${bytes} bytes; at most ${MAX_INDEX_BYTES} are read`)
+  const bytes = await readRegularFile(path, MAX_INDEX_BYTES).catch((cause: unknown) =>
+    fail('BAD_CHECKPOINT', `${path}: ${readFailure(cause)}`, { cause }),
+  )
   let raw: unknown
   try {
-    raw = JSON.parse(await readFile(path, 'utf8'))
+    raw = JSON.parse(bytes.toString())
   } catch (cause) {
     fail('BAD_CHECKPOINT', `${path}: not JSON`, { cause })
   }
@@ -44,8 +45,14 @@ async function readIndex(path: string): Promise<WeightMap> {
   return fail('BAD_CHECKPOINT', `${path}: expected {"weight_map": {tensor: file}}`)
 }
 
+/** The files that the index of a folder names. Fails BAD_CHECKPOINT. */
+export async function shardNames(dir: string): Promise<string[]> {
+  const path = join(dir, WEIGHT_INDEX)
+  return namedShards(await readIndex(path), path)
+}
+
 /** The files named in the index; they must lie in the checkpoint's folder. */
-function shardNames(weightMap: WeightMap, path: string): string[] {
+function namedShards(weightMap: WeightMap, path: string): string[] {
   const names = [...new Set(Object.values(weightMap))].sort()
   if (names.length === 0 || names.length > MAX_SHARDS)
     fail('BAD_CHECKPOINT', `${path}: expected 1 to ${MAX_SHARDS} shards, got ${names.length}`)
@@ -86,12 +93,12 @@ function checkIndex(
 
 /** Fails with BAD_CHECKPOINT naming the file at fault. Close it after use. */
 export async function openCheckpoint(dir: string): Promise<Checkpoint> {
-  const single = (await sizeOf(join(dir, SINGLE))) !== undefined
-  const index = join(dir, INDEX)
+  const single = (await sizeOf(join(dir, WEIGHTS))) !== undefined
+  const index = join(dir, WEIGHT_INDEX)
   if (!single && (await sizeOf(index)) === undefined)
-    fail('BAD_CHECKPOINT', `${dir}: neither ${SINGLE} nor ${INDEX} is there`)
+    fail('BAD_CHECKPOINT', `${dir}: neither ${WEIGHTS} nor ${WEIGHT_INDEX} is there`)
   const weightMap = single ? {} : await readIndex(index)
-  const names = single ? [SINGLE] : shardNames(weightMap, index)
+  const names = single ? [WEIGHTS] : namedShards(weightMap, index)
   const files: SafetensorsFile[] = []
   const close = async () => {
     await Promise.all(files.map((file) => file.close()))

@@ -71,7 +71,7 @@ t.test('a checkpoint that does not open leaves nothing in the registry', async (
   await t.rejects(run([from, '--name', '../out', '--home', tiny.home]), { code: 'BAD_ARGUMENT' })
   await t.rejects(run(['--home', tiny.home]), {
     code: 'BAD_ARGUMENT',
-    detail: /expected one folder/,
+    detail: /expected one folder or hub id/,
   })
   t.same(await readdir(join(tiny.home, 'models')), ['original'])
 })

@@ -31,6 +31,7 @@ t.test('every field of every spec is a flag that its command takes', async (t) =
     { kind: 'evaluate', spec: { type: 'apm', apm: 'a', data: 'd' } },
     { kind: 'evaluate', spec: { type: 'steering', model: 'm', apm: 'a', meters: 'village', prompts: 'p', limit: 1, levels: [0, 4], others: 'random', temperature: 1, prompt_only: 1, concurrency: 1, seed: 1 } }, // prettier-ignore
     { kind: 'import', spec: { path: 'p', name: 'n', attributes: 'village', quantize: 'f16' } },
+    { kind: 'import', spec: { hub: 'town/guard@v1', name: 'n' } },
   ]
   for (const task of tasks) {
     const { command, argv } = jobCommand(task, { ...place, resume: true })

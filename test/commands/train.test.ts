@@ -8,7 +8,7 @@ import { run } from '../../src/commands/train.ts'
 import { createScorer } from '../../src/engine/index.ts'
 import { attributeSet } from '../../src/labels/attribute-sets.ts'
 import { readManifest } from '../../src/registry/model-folder.ts'
-import { readAdapter } from '../../src/training/adapter.ts'
+import { readAdapter } from '../../src/weights/peft-adapter.ts'
 import { openSafetensors } from '../../src/weights/safetensors-reader.ts'
 import { createTinyHome, drawTokenRows } from '../fixtures/tiny-home.ts'
 

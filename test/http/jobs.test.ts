@@ -93,6 +93,14 @@ t.test('what cannot work is refused before anything is stored', async (t) => {
     [{ kind: 'label', spec: { data: 'rows', apm: 'base', name: 'x' } }, 400, 'model_not_predictive', 'spec.apm'], // prettier-ignore
     [{ kind: 'import', spec: { path: '../models/base', name: 'x' } }, 400, 'bad_file', 'spec.path'],
     [{ kind: 'import', spec: { path: '/etc', name: 'x' } }, 400, 'bad_file', 'spec.path'],
+    [{ kind: 'import', spec: { hub: 'a/b/../c', name: 'x' } }, 400, 'bad_request', 'spec.hub'],
+    [
+      { kind: 'import', spec: { hub: 'a/b', path: 'checkpoint', name: 'x' } },
+      400,
+      'bad_request',
+      'spec.path',
+    ],
+    [{ kind: 'import', spec: { name: 'x' } }, 400, 'bad_request', 'spec.path'],
     [{ kind: 'publish', spec: { model: 'x', from: 'none' } }, 404, 'model_not_found', 'spec.from'],
     [{ kind: 'nothing', spec: {} }, 400, 'bad_request', 'kind'],
     [{ ...train('x'), after: ['6b1ad9d2-6a4c-4a0e-8f5e-0f3a3c7d0000'] }, 404, 'job_not_found', null], // prettier-ignore

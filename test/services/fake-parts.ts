@@ -19,6 +19,9 @@ export const byteTokenizer: Tokenizer = {
 const lines = (messages: readonly Message[]): string =>
   messages.map((message) => `${message.role}: ${message.content}\n`).join('')
 
+const promptText = (messages: readonly Message[], values: Record<string, number>): string =>
+  `${lines(messages)}${formatLabel(villageInfo.attributes, values)}\n`
+
 export interface FakeEngine {
   requests: EngineRequest[]
   disposed: number
@@ -49,10 +52,8 @@ export function fakeParts(reply: string): { parts: RuntimeParts; engine: FakeEng
       info: { ...villageInfo, contextLength: 200 },
       tokenizer: byteTokenizer,
       template: {
-        promptTokens: (messages, values) =>
-          byteTokenizer.encode(
-            `${lines(messages)}${formatLabel(villageInfo.attributes, values)}\n`,
-          ),
+        promptTokens: (messages, values) => byteTokenizer.encode(promptText(messages, values)),
+        promptText,
         scoringTokens: (messages) => byteTokenizer.encode(lines(messages)),
         stopTokens: [256],
         stopStrings: ['\nuser:'],

@@ -99,9 +99,31 @@ export function fakeLanguageModel(pieces: string[], options: FakeOptions = {}): 
     generate,
     predict: async () => fail('MODEL_NOT_PREDICTIVE', info.id),
     countTokens: async (prompt) => countWords(prompt),
+    ...fakeCoding,
     dispose: async () => {},
   }
 }
+
+/** A token a letter, its id the letter's code. */
+const fakeCoding: Pick<ModelRuntime, 'encode' | 'decode'> = {
+  async encode(prompt, { addSpecialTokens = true } = {}) {
+    if ('tokens' in prompt)
+      return { tokens: prompt.tokens, text: lettersOf(prompt.tokens).join('') }
+    if ('text' in prompt) {
+      return {
+        tokens: [...(addSpecialTokens ? [1] : []), ...codesOf(prompt.text)],
+        text: prompt.text,
+      }
+    }
+    const text = prompt.messages.map(({ content }) => `${content}\n`).join('')
+    return { tokens: codesOf(text), text }
+  },
+  decode: async (tokens) => ({ text: lettersOf(tokens).join(''), pieces: lettersOf(tokens) }),
+}
+
+const codesOf = (text: string): number[] => Array.from(text, (letter) => letter.codePointAt(0)!)
+const lettersOf = (tokens: readonly number[]): string[] =>
+  tokens.map((token) => String.fromCodePoint(token))
 
 /** A token a word, and one for each message. */
 function countWords(prompt: TextRequest['prompt']): number {
@@ -141,6 +163,7 @@ export function fakeAttributeModel(
       return rows.map(() => values[Math.min(calls++, values.length - 1)]!)
     },
     countTokens: async (prompt) => countWords(prompt),
+    ...fakeCoding,
     dispose: async () => {},
   }
 }

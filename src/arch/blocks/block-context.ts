@@ -33,6 +33,8 @@ export interface BlockContext {
   readonly matrices?: StoredMatrices
   /** The adapter of a linear layer, by the layer's checkpoint name without `.weight`. */
   lora?(name: string): LoraPair | undefined
+  /** What adapters add to a linear layer's output [B, S, out] where each row has its own (`row-adapters.ts`). */
+  rowUpdate?(name: string, x: Value, out: number): Value
   readonly attention: AttentionCore
 }
 

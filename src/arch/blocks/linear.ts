@@ -10,6 +10,8 @@ interface LinearSizes {
 
 function withAdapter(ctx: BlockContext, x: Value, y: Value, name: string): Value {
   const { b } = ctx
+  const ofRows = ctx.rowUpdate?.(name, x, Number(y.shape.at(-1)))
+  if (ofRows) return b.op('Add', [y, ofRows], {})
   const adapter = ctx.lora?.(name)
   if (!adapter) return y
   const low = b.op('MatMul', [x, adapter.a], { transB: true })

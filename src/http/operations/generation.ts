@@ -22,10 +22,20 @@ import {
 } from '../../../schemas/completions.ts'
 import { Health, Model, ModelList, Readiness } from '../../../schemas/models.ts'
 import { ClientMessage, ServerMessage } from '../../../schemas/stream.ts'
+import {
+  ApplyTemplateRequest,
+  ApplyTemplateResponse,
+  DetokenizeRequest,
+  DetokenizeResponse,
+  TokenizeRequest,
+  TokenizeResponse,
+} from '../../../schemas/tokenize.ts'
 
 import type { Operation } from './operation.ts'
 
 export const generationSchemas = {
+  ApplyTemplateRequest,
+  ApplyTemplateResponse,
   AttributeList,
   AttributeSpec,
   ChatCompletion,
@@ -37,6 +47,8 @@ export const generationSchemas = {
   CompletionChunk,
   CompletionLogprobs,
   CompletionRequest,
+  DetokenizeRequest,
+  DetokenizeResponse,
   ErrorResponse,
   Health,
   InputMessage,
@@ -48,12 +60,43 @@ export const generationSchemas = {
   ServerMessage,
   SteeringOptions,
   SteeringReport,
+  TokenizeRequest,
+  TokenizeResponse,
   Usage,
 } as const
 
 const modelErrors = [404, 413, 415, 429, 503]
 
-export const generationOperations: readonly Operation<keyof typeof generationSchemas>[] = [
+type GenerationOperation = Operation<keyof typeof generationSchemas>
+
+const codingOperations = (start: string): GenerationOperation[] => [
+  {
+    method: 'post',
+    path: `${start}/tokenize`,
+    summary: 'A text or a conversation as token ids',
+    body: 'TokenizeRequest',
+    response: 'TokenizeResponse',
+    errors: modelErrors,
+  },
+  {
+    method: 'post',
+    path: `${start}/detokenize`,
+    summary: 'Token ids as text',
+    body: 'DetokenizeRequest',
+    response: 'DetokenizeResponse',
+    errors: modelErrors,
+  },
+  {
+    method: 'post',
+    path: `${start}/apply-template`,
+    summary: 'The prompt that a conversation becomes, as text',
+    body: 'ApplyTemplateRequest',
+    response: 'ApplyTemplateResponse',
+    errors: modelErrors,
+  },
+]
+
+export const generationOperations: readonly GenerationOperation[] = [
   {
     method: 'post',
     path: '/v1/chat/completions',
@@ -72,6 +115,8 @@ export const generationOperations: readonly Operation<keyof typeof generationSch
     events: 'CompletionChunk',
     errors: modelErrors,
   },
+  ...codingOperations('/v1'),
+  ...codingOperations(''),
   { method: 'get', path: '/v1/models', summary: 'The served models', response: 'ModelList' },
   {
     method: 'get',

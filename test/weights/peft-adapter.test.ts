@@ -2,7 +2,7 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import t from 'tap'
 import { architectureOf, parseModelConfig } from '../../src/arch/index.ts'
-import { readAdapter, writeAdapter, type Adapter } from '../../src/training/adapter.ts'
+import { readAdapter, writeAdapter, type Adapter } from '../../src/weights/peft-adapter.ts'
 import {
   linearLayerNames,
   loraShapes,
@@ -31,7 +31,7 @@ t.test('a written adapter is read as it was, under the names that PEFT uses', as
   const dir = join(t.testdir(), 'adapter')
   const { adapter, shapes } = makeAdapter()
   await writeAdapter(dir, adapter, shapes, 'tiny-base')
-  t.same(await readAdapter(dir), adapter)
+  t.same(await readAdapter(dir), { ...adapter, base: 'tiny-base' })
   const file = await openSafetensors(join(dir, 'adapter_model.safetensors'))
   await file.close()
   const name = 'base_model.model.model.layers.1.mlp.down_proj.lora_A.weight'

@@ -1,16 +1,18 @@
 /** LoRA adapters in PEFT's folder format: `adapter_config.json` and `adapter_model.safetensors`. */
-import { mkdir, readFile, writeFile } from 'node:fs/promises'
+import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
 import { fail } from '../errors.ts'
-import { openSafetensors } from '../weights/safetensors-reader.ts'
-import { writeSafetensors } from '../weights/safetensors-writer.ts'
-import type { Shapes } from './initial-state.ts'
+import { readFailure, readRegularFile } from '../util/read-regular-file.ts'
+import { openSafetensors } from './safetensors-reader.ts'
+import { writeSafetensors } from './safetensors-writer.ts'
 
+const maxConfigBytes = 16 * 1024 * 1024
 const PREFIX = 'base_model.model.'
 
 const adapterConfig = z.object({
   peft_type: z.literal('LORA'),
+  base_model_name_or_path: z.string().nullish(),
   r: z.int().min(1).max(4096),
   lora_alpha: z.number().positive(),
   use_rslora: z.boolean().optional(),
@@ -22,6 +24,8 @@ const adapterConfig = z.object({
 })
 
 export interface Adapter {
+  /** What the adapter says it was trained on: a name or a path. */
+  readonly base?: string
   readonly rank: number
   readonly alpha: number
   /** Layers that carry an adapter, by checkpoint name without `.weight`. */
@@ -32,12 +36,12 @@ export interface Adapter {
 
 async function readConfig(dir: string): Promise<z.infer<typeof adapterConfig>> {
   const path = join(dir, 'adapter_config.json')
-  const text = await readFile(path, 'utf8').catch((cause: unknown) =>
-    fail('BAD_CHECKPOINT', `${path}: cannot be read`, { cause }),
+  const bytes = await readRegularFile(path, maxConfigBytes).catch((cause: unknown) =>
+    fail('BAD_CHECKPOINT', `${path}: ${readFailure(cause)}`, { cause }),
   )
   let raw: unknown
   try {
-    raw = JSON.parse(text)
+    raw = JSON.parse(bytes.toString())
   } catch (cause) {
     return fail('BAD_CHECKPOINT', `${path}: not JSON`, { cause })
   }
@@ -80,7 +84,8 @@ export async function readAdapter(dir: string): Promise<Adapter> {
     }
     if (tensors.size === 0) fail('BAD_CHECKPOINT', `${path}: there are no adapter tensors`)
     const targets = new Set([...tensors.keys()].map((name) => name.replace(/\.lora_[AB]$/, '')))
-    return { rank: config.r, alpha: config.lora_alpha, targets, tensors }
+    const base = config.base_model_name_or_path ?? undefined
+    return { rank: config.r, alpha: config.lora_alpha, targets, tensors, ...(base && { base }) }
   } finally {
     await file.close()
   }
@@ -90,7 +95,7 @@ export async function readAdapter(dir: string): Promise<Adapter> {
 export async function writeAdapter(
   dir: string,
   adapter: Adapter,
-  shapes: Shapes,
+  shapes: ReadonlyMap<string, readonly number[]>,
   baseModel: string,
 ): Promise<void> {
   await mkdir(dir, { recursive: true })
