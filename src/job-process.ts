@@ -1,10 +1,10 @@
 /**
  * Entry of a job process: does one job and ends. Started by `jobs/process-handler.ts` through `child_process.fork`.
- * It runs the command of the command line that the job stands for, as the least important work of the machine.
+ * It runs the command of the command line that the job stands for, as work that steps back behind the server's.
  */
 import { appendFileSync } from 'node:fs'
 import { mkdir, readFile, readdir, rm, writeFile } from 'node:fs/promises'
-import { constants, setPriority } from 'node:os'
+import { setPriority } from 'node:os'
 import { dirname, join } from 'node:path'
 import { jobCommand, type CommandLine } from './commands/job-argv.ts'
 import { SteerError, fail } from './errors.ts'
@@ -62,12 +62,15 @@ const send = (message: FromJob): Promise<void> =>
 
 const die = (): void => void process.kill(process.pid, 'SIGKILL')
 
-/** The least weight for every thread there is; threads made later inherit it. */
+/** A third of the server's weight: with the least there is, a server that always writes replies would stop every job. */
+const niceness = 5
+
+/** Less weight for every thread there is; threads made later inherit it. */
 async function becomeNice(): Promise<void> {
   const threads = await readdir('/proc/self/task').catch(() => [])
   for (const thread of threads.length > 0 ? threads.map(Number) : [0]) {
     try {
-      setPriority(thread, constants.priority.PRIORITY_LOW)
+      setPriority(thread, niceness)
     } catch {
       // A thread that has ended meanwhile, or a system that does not let us: the job runs all the same.
     }
