@@ -8,7 +8,7 @@ export const TemplateKind = z.enum(['chat', 'nemo'])
 export type TemplateKind = z.infer<typeof TemplateKind>
 
 /** How the weights are stored: `f32`, `f16`, or integers of 8 or 4 bits in blocks. */
-export const QuantizationScheme = z.enum(['f32', 'f16', 'q8', 'q4'])
+export const QuantizationScheme = z.enum(['f32', 'f16', 'q8', 'q4', 'q4-all'])
 export type QuantizationScheme = z.infer<typeof QuantizationScheme>
 
 /** A label combination seen in training: `values` in the order of `attributes`. */

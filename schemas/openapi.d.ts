@@ -1791,7 +1791,7 @@ export interface components {
             hub?: string | null;
             name: string;
             attributes?: string | null;
-            quantize?: ("f32" | "f16" | "q8" | "q4") | null;
+            quantize?: ("f32" | "f16" | "q8" | "q4" | "q4-all") | null;
             overwrite?: boolean | null;
         };
         Job: {

@@ -1,7 +1,7 @@
 /**
- * Decoding and prefill side by side with llama.cpp, in one run on the same random weights: 4-bit blocks of 32 on both
- * sides (ours with an 8-bit embedding and head, llama.cpp's Q4_0 throughout), the same threads, greedy. The two take
- * turns round by round; a row's ratio is the median of the rounds' ratios.
+ * Decoding and prefill side by side with llama.cpp, in one run on the same random weights: 4-bit blocks of 32 throughout
+ * on both sides (`q4-all` and Q4_0), the same threads, greedy. The two take turns round by round; a row's ratio is the
+ * median of the rounds' ratios.
  */
 import { existsSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
@@ -41,7 +41,7 @@ async function quantize(from: string, to: string): Promise<void> {
   const { config, checkpoint } = await openModel(from)
   try {
     const manifest = await readManifest(from)
-    await quantizeModel({ from, to, scheme: 'q4', config, checkpoint, manifest })
+    await quantizeModel({ from, to, scheme: 'q4-all', config, checkpoint, manifest })
   } finally {
     await checkpoint.close()
   }
@@ -55,7 +55,7 @@ async function prepare(
   const folder = join(home, 'bench')
   const original = join(folder, name)
   const gguf = join(folder, `${name}.q4_0.gguf`)
-  const quantized = join(folder, `${name}.q4`)
+  const quantized = join(folder, `${name}.q4-all`)
   if (!existsSync(gguf) || !existsSync(quantized)) await writeShape(name, original)
   if (!existsSync(gguf)) await writeGguf(name, original, gguf)
   if (!existsSync(quantized)) await quantize(original, quantized)
@@ -120,7 +120,7 @@ export async function runPeersBench(
   for (const shape of Object.keys(shapes) as ShapeName[]) {
     const sides = await prepare(shape, { ...options, batches })
     try {
-      const label = { bench: `${topic} --peers`, shape, weights: 'q4' }
+      const label = { bench: `${topic} --peers`, shape, weights: 'q4-all' }
       if (topic === 'prefill')
         await compare({ ...label, tokens: prefillTokens }, prefillRound(sides), rounds)
       else

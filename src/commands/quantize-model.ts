@@ -18,6 +18,7 @@ const forms: Readonly<Record<QuantizationScheme, WeightForm>> = {
   f16: { kind: 'float', dtype: 'F16' },
   q8: { kind: 'blocks', quantization: { bits: 8, vocabularyBits: 8 } },
   q4: { kind: 'blocks', quantization: { bits: 4, vocabularyBits: 8 } },
+  'q4-all': { kind: 'blocks', quantization: { bits: 4, vocabularyBits: 4 } },
 }
 
 export interface QuantizeOptions {

@@ -27,13 +27,16 @@ export async function checkModel(dir: string): Promise<ModelManifest> {
 /** Whether `steerlm.json` names the scheme that `config.json` describes. */
 export function checkScheme(dir: string, manifest: ModelManifest, config: ModelConfig): void {
   const named = manifest.quantization
-  const found = config.quantization ? `q${config.quantization.bits}` : 'floats'
+  const found = config.quantization ? schemeOf(config.quantization) : 'floats'
   const expected = named === undefined || named.startsWith('f') ? 'floats' : named
   // A folder without a manifest of ours, or with an older one, says nothing.
   if (found === expected || named === undefined) return
   const path = join(dir, 'steerlm.json')
   fail('BAD_CHECKPOINT', `${path}: quantization "${named}", but config.json describes ${found}`)
 }
+
+const schemeOf = ({ bits, vocabularyBits }: NonNullable<ModelConfig['quantization']>): string =>
+  bits === 4 && vocabularyBits === 4 ? 'q4-all' : `q${bits}`
 
 async function checkHead(path: string, attributes: number, hiddenSize: number): Promise<void> {
   const file = await openSafetensors(path)

@@ -45,7 +45,7 @@ async function damage(dir: string, change: (tensor: TensorToWrite) => TensorToWr
   await writeSafetensors(path, tensors)
 }
 
-for (const scheme of ['q8', 'q4'] as const) {
+for (const scheme of ['q8', 'q4', 'q4-all'] as const) {
   t.test(`--quantize ${scheme} says so in both files and holds integers`, async (t) => {
     const { dir } = await quantized(t, scheme)
     t.equal((await readManifest(dir)).quantization, scheme)
