@@ -184,7 +184,7 @@ const calm = await fresh('calm', async (_server, home) => {
   const report = await runLoop()
   return { report, hashes: await results(home) }
 })
-console.log(`undisturbed: ${calm.report.seconds} s`)
+console.log(`undisturbed: ${calm.report.seconds} s, streams ${JSON.stringify(calm.report.streams)}`)
 
 const count = Number(values.kills)
 const kills: Record<Target, number> = { server: 0, job: 0, engine: 0 }
