@@ -127,10 +127,13 @@ export class KvCache {
     }
   }
 
-  /** Keeps in the tree what the slot is about to lose: everything behind its first `kept` positions. */
+  /**
+   * Keeps in the tree what the slot is about to lose. Where a conversation goes on in its slot, its first `kept`
+   * positions stay and the rest is mostly a label line of the past, not worth copying the whole of it before every turn.
+   */
   #save(slot: number, kept: number): void {
     const { space, tokens, exact } = this.#slots.exactPart(slot)
-    if (exact <= kept) return
+    if (2 * kept >= exact) return
     this.#tree.store(space, tokens, exact, (start, data) => {
       this.#step.readCache(slot, start, data)
     })

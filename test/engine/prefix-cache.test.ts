@@ -62,7 +62,7 @@ async function checkConversations(t: Test, modelDir: string, sizes: Sizes): Prom
 
 t.test('village: conversations on a warm cache say what they say on a cold one', async (t) => {
   const cached = await checkConversations(t, village, { persona: 70, turn: 30, reply: 12 })
-  t.ok(cached > 600, `${cached} tokens came from the cache`)
+  t.ok(cached > 500, `${cached} tokens came from the cache`)
 })
 
 for (const name of referenceFolders) {
