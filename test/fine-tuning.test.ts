@@ -4,10 +4,11 @@ import OpenAI, { toFile } from 'openai'
 import t from 'tap'
 import { generateVillage } from '../src/datasets/village/index.ts'
 import { pgliteHome } from './fixtures/databases.ts'
-import { startServer } from './fixtures/server-process.ts'
+import { startServer } from './fixtures/run-server.ts'
 
 t.test('from an uploaded file to a chat with the tuned model', async (t) => {
-  const server = await startServer(t, await pgliteHome(t))
+  const server = await startServer(await pgliteHome(t), ['--model', 'village'])
+  t.teardown(() => server.kill())
   const client = new OpenAI({ baseURL: `${server.url}/v1`, apiKey: 'none', maxRetries: 0 })
   const secret = 'The word of the day is marmalade.'
   const rows = [...generateVillage({ seed: 5, rated: 48 }).rated].map(({ messages }) => {

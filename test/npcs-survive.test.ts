@@ -1,34 +1,16 @@
 /** A character lives on when its server is killed and started again. */
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
-import { createInterface } from 'node:readline'
-import { fileURLToPath } from 'node:url'
 import t, { type Test } from 'tap'
 import { NpcLine, NpcSave, NpcState } from '../schemas/npcs.ts'
 import { pgliteHome } from './fixtures/databases.ts'
+import { startServer } from './fixtures/run-server.ts'
 
-const main = fileURLToPath(new URL('../src/main.ts', import.meta.url))
-
-/** A server in a process of its own. */
 async function start(t: Test, home: string) {
-  const argv = [main, 'serve', '--port', '0', '--home', home, '--model', 'village']
-  const server = spawn(process.execPath, argv, { stdio: ['ignore', 'pipe', 'ignore'] })
-  t.teardown(() => server.kill('SIGKILL'))
-  const lines = createInterface({ input: server.stdout })
-  const [line] = (await once(lines, 'line')) as [string]
-  const base = `${/http:\S+/.exec(line)![0]}/v1/npcs`
-  const headers = { 'content-type': 'application/json' }
+  const server = await startServer(home, ['--model', 'village'])
+  t.teardown(() => server.kill())
   return {
-    get: async (url: string) => (await fetch(`${base}${url}`)).json(),
-    post: async (url: string, body: object) =>
-      (
-        await fetch(`${base}${url}`, { method: 'POST', headers, body: JSON.stringify(body) })
-      ).json(),
-    async kill() {
-      const ended = once(server, 'exit')
-      server.kill('SIGKILL')
-      await ended
-    },
+    get: async (path: string) => (await server.get(`/v1/npcs${path}`)).json(),
+    post: async (path: string, body: object) => (await server.post(`/v1/npcs${path}`, body)).json(),
+    kill: () => server.kill(),
   }
 }
 

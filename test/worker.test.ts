@@ -10,7 +10,7 @@ import t from 'tap'
 import { generateVillage } from '../src/datasets/village/index.ts'
 import { writeDataset } from '../src/datasets/dataset-store.ts'
 import { postgresUrl } from './fixtures/databases.ts'
-import { startCommand, startServer } from './fixtures/server-process.ts'
+import { startCommand, startServer } from './fixtures/run-server.ts'
 
 interface JobView {
   readonly id: string
@@ -42,10 +42,15 @@ t.test('jobs go on when their worker dies, and both servers serve what comes out
   t.teardown(() => rmSync(home, { recursive: true, force: true }))
   const records = [...generateVillage({ seed: 6, rated: 80 }).rated]
   await writeDataset({ name: 'rated', home, records })
-  const env = { DATABASE_URL: database.url, STEERLM_JOBS: '0', STEERLM_HOME: home }
-  const startWorker = () => startCommand(t, ['worker'], { ...env, STEERLM_JOBS: '1' })
-  const first = await startServer(t, home, env)
-  const second = await startServer(t, home, env)
+  const env = { DATABASE_URL: database.url, STEERLM_JOBS: '0' }
+  const ending = <T extends { kill(): Promise<void> }>(command: T): T => {
+    t.teardown(() => command.kill())
+    return command
+  }
+  const startWorker = async () =>
+    ending(await startCommand(home, ['worker'], { ...env, STEERLM_JOBS: '1' }))
+  const first = ending(await startServer(home, ['--model', 'village'], env))
+  const second = ending(await startServer(home, ['--model', 'village'], env))
 
   const spec = { stage: 'sft', data: 'rated', base: 'village', name: 'tuned', batch_size: 4, max_steps: 40, checkpoint_every: 2, lr: 0.0001 } // prettier-ignore
   const pipeline = [
@@ -101,7 +106,5 @@ t.test('jobs go on when their worker dies, and both servers serve what comes out
   t.ok(texts[0]!.length > 0)
   t.equal(texts[0], texts[1], 'the same version on both')
 
-  heir.child.kill('SIGTERM')
-  await new Promise((done) => heir.child.once('exit', done))
-  t.equal(heir.child.exitCode, 0, 'a worker that is asked to stop ends cleanly')
+  t.equal(await heir.stop(), 0, 'a worker that is asked to stop ends cleanly')
 })

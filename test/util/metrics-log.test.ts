@@ -15,9 +15,8 @@ t.test('every row is in the file as soon as it is written, after what was there'
 
 t.test('without a path nothing happens', async (t) => {
   const log = createMetricsLog(undefined)
-  log.write({ step: 1 })
-  log.close()
-  t.pass()
+  t.doesNotThrow(() => log.write({ step: 1 }))
+  t.doesNotThrow(() => log.close())
 })
 
 t.test('a file that cannot be opened is a bad argument', async (t) => {
