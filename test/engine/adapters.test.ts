@@ -1,6 +1,6 @@
 /**
- * Adapters chosen row by row: PEFT's own numbers, several in one batch, rows without one unchanged to the last bit, and
- * caches that no two adapters share. Over the reference checkpoints.
+ * Adapters chosen row by row: PEFT's own numbers, several in one batch, rows without one unchanged but for rounding, and
+ * caches that no two adapters share. Over the reference checkpoints, and over their weights in other forms.
  */
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
@@ -10,6 +10,7 @@ import { OrtModelStep } from '../../src/engine/ort-model-step.ts'
 import { createRandom } from '../../src/util/random.ts'
 import { writeAdapter } from '../../src/weights/peft-adapter.ts'
 import { largestDifference } from '../fixtures/nd-array.ts'
+import { blocksOf, writeWeightsAs } from '../fixtures/quantized-folder.ts'
 import { expectedOf, folderOf, referenceFolders, skip } from '../fixtures/reference-folders.ts'
 import { collect } from './reference-generation.ts'
 
@@ -135,5 +136,42 @@ for (const name of referenceFolders) {
     await t.rejects(engine.loadAdapter(await write('model.layers.99.mlp.down_proj', [8, 8])), { code: 'BAD_CHECKPOINT', detail: /"model\.layers\.99\.mlp\.down_proj" is no linear layer/ }) // prettier-ignore
     await t.rejects(engine.loadAdapter(await write(layer, [8, 8])), { code: 'BAD_CHECKPOINT', detail: /lora_A\.weight": expected 2 × \d+ numbers/ }) // prettier-ignore
     await t.rejects(engine.loadAdapter(t.testdir()), { code: 'BAD_CHECKPOINT', detail: /adapter_config\.json/ }) // prettier-ignore
+  })
+}
+
+/** Logits after the first 39 tokens: without an adapter and with the fixture's, in the order of the batch [0, 1]. */
+async function logitsOf(t: Test, modelDir: string, name: string): Promise<Float32Array[]> {
+  const step = await OrtModelStep.create({ modelDir, slots: 2, contextLength: 64 })
+  t.teardown(() => step.dispose())
+  const { tokens } = expectedOf(name)
+  const adapter = await step.loadAdapter(trained(name))
+  const last = tokens.length - 1
+  for (const [slot, id] of [0, adapter].entries())
+    await step.prefill({ slot, tokens: tokens.slice(0, last), start: 0, logitPositions: [last - 1], adapter: id }) // prettier-ignore
+  const next = { first: 0, tokens: [tokens[last]!, tokens[last]!], positions: [last, last] }
+  const logits = await step.decode({ ...next, adapters: [0, adapter] })
+  return [0, 1].map((row) => Float32Array.from(logits.subarray(row * step.vocabSize, (row + 1) * step.vocabSize))) // prettier-ignore
+}
+
+for (const name of referenceFolders) {
+  t.test(`${name}: over weights in other forms`, { skip }, async (t) => {
+    const folder = (form: string): string => join(t.testdirName, form)
+    t.testdir({})
+    const wanted = expectedOf(name).train.lora.logits_after_at_39
+    const floats = await writeWeightsAs(folderOf(name), folder('f32'), {
+      kind: 'float',
+      dtype: 'F32',
+    })
+    const [plain, adapted] = (await logitsOf(t, floats, name)) as [Float32Array, Float32Array]
+    // Written anew, q, k and v lie next to one another and are one product without adapters.
+    const difference = largestDifference(adapted.subarray(0, wanted.length), wanted)
+    t.ok(difference < TOLERANCE, `joint products: largest difference from PEFT ${difference}`)
+    const blocks = await writeWeightsAs(folderOf(name), folder('q8'), blocksOf(8))
+    const [plain8, adapted8] = (await logitsOf(t, blocks, name)) as [Float32Array, Float32Array]
+    // Were the adapter left out over 8 bits, all of its effect would be lost.
+    const effect = adapted.map((value, i) => value - plain[i]!)
+    const lost = adapted8.map((value, i) => value - plain8[i]! - effect[i]!)
+    const share = Math.hypot(...lost) / Math.hypot(...effect)
+    t.ok(share < 0.5, `8 bits change ${share} of the adapter's effect`)
   })
 }
