@@ -72,7 +72,7 @@ function toFile(
   // A path comes into a file name here; one with tricks in it means that the hub is not to be trusted.
   const parts = path.split('/')
   const isTricky =
-    path.length > 1024 || /[\\\0-\x1f]/.test(path) || parts.some((name) => /^\.{0,2}$/.test(name)) // eslint-disable-line no-control-regex
+    path.length > 1024 || /[\\\p{Cc}]/u.test(path) || parts.some((name) => /^\.{0,2}$/.test(name))
   if (isTricky) fail('BAD_FILE', `the hub lists a file of the name ${JSON.stringify(path.slice(0, 200))}`) // prettier-ignore
   const sha256 = large?.sha256 ?? large?.oid
   const isHash = sha256 !== undefined && /^[0-9a-f]{64}$/.test(sha256)

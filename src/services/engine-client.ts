@@ -203,9 +203,6 @@ export class EngineClient implements ModelRuntime {
   #spawn(): void {
     const child = fork(this.#options.entry, [], {
       serialization: 'advanced',
-      // One pool thread for the model's runs, which follow one another anyway: handed from one thread to
-      // the next, a core's caches are cold (0.3 of 8 ms: 135 M parameters, 4 bits, one stream, 2026-11).
-      env: { ...process.env, UV_THREADPOOL_SIZE: process.env.UV_THREADPOOL_SIZE ?? '1' },
       execArgv: [],
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
     })

@@ -74,12 +74,12 @@ export function hostEngine(port: ParentPort, loadRuntime: LoadRuntime): void {
     } else if (message.type === 'encode') {
       const { id, prompt, options } = message
       void run(id, async () => {
-        port.send({ type: 'encoded', id, encoded: await runtime!.encode(prompt, options) })
+        post({ type: 'encoded', id, encoded: await runtime!.encode(prompt, options) })
       })
     } else if (message.type === 'decode') {
       const { id, tokens } = message
       void run(id, async () => {
-        port.send({ type: 'decoded', id, decoded: await runtime!.decode(tokens) })
+        post({ type: 'decoded', id, decoded: await runtime!.decode(tokens) })
       })
     } else if (message.type === 'cancel') {
       running.get(message.id)?.abort()

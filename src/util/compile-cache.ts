@@ -1,6 +1,6 @@
 /**
- * Node's cache of compiled modules (and of TypeScript without its types), which halves the time until a command or a
- * process begins to work. It lies beside the code it holds, so whoever could poison it could change the code as well.
+ * Node's cache of compiled modules (and of TypeScript without its types), which takes a third off the time that
+ * loading a server's modules takes (2.7 to 1.7 s, 2026-11). It lies beside the code it holds, so whoever could poison it could change the code as well.
  */
 import { enableCompileCache, flushCompileCache, getCompileCacheDir } from 'node:module'
 import { fileURLToPath } from 'node:url'
