@@ -23,7 +23,8 @@ const failures: string[] = []
 for await (const line of createInterface({ input: child.stdout })) {
   const file = reader.push(line)
   if (!file) continue
-  console.log(`${file.ok ? 'ok  ' : 'FAIL'} ${file.name}`)
+  const time = Number.isNaN(file.seconds) ? '' : ` ${file.seconds.toFixed(1)} s`
+  console.log(`${file.ok ? 'ok  ' : 'FAIL'} ${file.name}${time}`)
   if (file.ok) continue
   for (const part of file.report) console.log(part)
   failures.push(...file.failures.map((name) => `${file.name} › ${name}`))

@@ -14,6 +14,8 @@ export interface TestCounts {
 export interface FileResult {
   readonly name: string
   readonly ok: boolean
+  /** As tap measured it; NaN where it says nothing. */
+  readonly seconds: number
   /** Names of the failed tests, or what else was wrong. */
   readonly failures: readonly string[]
   /** The failed assertions with their diagnostics, and the tests around them. */
@@ -31,6 +33,7 @@ const RESULT = /^(?<indent> *)(?<not>not )?ok \d+(?: - (?<title>.*))?$/
 const DIRECTIVE = /# (?:SKIP|TODO)\b/i
 /** Subtests carry their time; assertions do not. */
 const SUBTEST_TIME = / # time=[\d.]+m?s(?: \{)?$/
+const TIME = / # time=([\d.]+)(m?s)/
 const NO_TESTS = /# SKIP no tests found/i
 
 /** Copies failed results and, of assertions, the YAML block below. */
@@ -68,6 +71,11 @@ function createFile() {
   }
 }
 
+function secondsIn(title: string): number {
+  const [, number, unit] = TIME.exec(title) ?? []
+  return Number(number) / (unit === 'ms' ? 1000 : 1)
+}
+
 export function createTapReader(): TapReader {
   const total: TestCounts = { passed: 0, failed: 0, skipped: 0 }
   let [planned, ended, bailedOut] = [0, 0, false]
@@ -89,7 +97,8 @@ export function createTapReader(): TapReader {
     total.skipped += skipped
     ended++
     file = createFile()
-    return { name, ok: failures.length === 0, failures, report: report.lines }
+    const seconds = secondsIn(title)
+    return { name, ok: failures.length === 0, seconds, failures, report: report.lines }
   }
 
   return {

@@ -37,10 +37,10 @@ ok 2 - test/b.test.ts # time=1.2s
 `)
     t.same(counts, { passed: 2, failed: 0, skipped: 1 })
     t.same(
-      files.map(({ name, ok }) => ({ name, ok })),
+      files.map(({ name, ok, seconds }) => ({ name, ok, seconds })),
       [
-        { name: 'test/a.test.ts', ok: true },
-        { name: 'test/b.test.ts', ok: true },
+        { name: 'test/a.test.ts', ok: true, seconds: 0.02 },
+        { name: 'test/b.test.ts', ok: true, seconds: 1.2 },
       ],
     )
   },
