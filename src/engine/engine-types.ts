@@ -3,10 +3,24 @@
  * The scheduler fills these in; `createEngine` hands them to callers.
  */
 
+/** A further prompt of a generation, continued by the same sampled tokens in the same steps. */
+export interface Branch {
+  tokens: readonly number[]
+  /** Of its log-probabilities in the sum that tokens are drawn from; may be negative. */
+  weight: number
+}
+
 /** One generation. Unset sampling fields are off. */
 export interface EngineRequest {
   /** The prompt, at least one id, each in [0, vocabulary). */
   tokens: readonly number[]
+  /**
+   * With these, tokens are drawn from weight · log p + Σ branch weight · log p_branch, normalised, and log-probabilities of
+   * the reply are of that distribution. Prompt and branches take a slot each, all at once or none.
+   */
+  branches?: readonly Branch[]
+  /** Of the prompt itself among its branches; 1 unless given. */
+  weight?: number
   /** Most tokens to emit; 0 runs the prompt only. */
   maxTokens: number
   /** 0 = greedy. */

@@ -1,6 +1,7 @@
-/** One request on its way through the scheduler: its prompt, its sampler state, its events. */
+/** One request on its way through the scheduler: its rows, its sampler state, its events. */
 
 import { SteerError } from '../errors.ts'
+import { Blend } from './blend.ts'
 import type { EngineEvent, EngineRequest, FinishReason, TokenLogprob } from './engine-types.ts'
 import { EventQueue } from './event-queue.ts'
 import { tokenLogprob } from './logprobs.ts'
@@ -12,14 +13,27 @@ import { SamplerState } from './sampler.ts'
 /** What a sampled token means for its stream. */
 export type Outcome = 'continue' | 'finished'
 
+/**
+ * One prompt of a generation, in a slot of its own. All rows of a generation get its sampled tokens; what is drawn comes
+ * from the weighted sum of their logits (`blend.ts`).
+ */
+export interface Row {
+  readonly generation: Generation
+  /** Its place among the rows; 0 is the prompt that is reported on. */
+  readonly index: number
+  readonly tokens: readonly number[]
+  /** −1 until a slot is taken. */
+  slot: number
+  cachedTokens: number
+  /** True once what the cache knows of the prompt was counted for good. */
+  isPlanned: boolean
+}
+
 export class Generation {
   readonly request: EngineRequest
   readonly events: EventQueue<EngineEvent>
-  /** −1 until a slot is taken. */
-  slot = -1
-  cachedTokens = 0
-  /** True once what the cache knows of the prompt was counted for good. */
-  isPlanned = false
+  /** The prompt's, then those of its branches. */
+  readonly rows: readonly Row[]
   /** What its tokens are charged to; null while it waits. */
   account: Account | null = null
   /** Sampled, not yet in the cache: what the next decode run feeds. */
@@ -30,6 +44,7 @@ export class Generation {
   readonly #stopTokens: ReadonlySet<number>
   readonly #promptLogprobs: TokenLogprob[] = []
   readonly #draft: NgramDraft | null
+  readonly #blend: Blend | null
   #emitted = 0
   #detach: () => void = () => {}
 
@@ -45,7 +60,11 @@ export class Generation {
     },
   ) {
     const { vocabSize, signal, onCancel } = options
+    const { branches = [], weight = 1 } = request
     this.request = request
+    this.rows = createRows(this)
+    const weights = [weight, ...branches.map((branch) => branch.weight)]
+    this.#blend = branches.length === 0 ? null : new Blend(weights, vocabSize)
     this.events = new EventQueue(() => {
       this.cancelled = true
       this.#detach()
@@ -57,6 +76,11 @@ export class Generation {
     this.#state = new SamplerState(request, request.tokens, vocabSize)
     this.#stopTokens = new Set(request.ignoreStop ? [] : request.stopTokens)
     this.#listen(signal, onCancel)
+  }
+
+  /** Takes a row's logits [V]; what to sample from once all rows have given theirs in this step, else null. */
+  take(row: Row, logits: Float32Array): Float32Array | null {
+    return this.#blend ? this.#blend.add(row.index, logits) : logits
   }
 
   /** Ends the stream with an error for its reader. */
@@ -91,7 +115,7 @@ export class Generation {
     this.events.push({
       type: 'start',
       promptTokens: this.request.tokens.length,
-      cachedTokens: this.cachedTokens,
+      cachedTokens: this.rows[0]!.cachedTokens,
       ...(this.request.echo ? { promptLogprobs: this.#promptLogprobs } : {}),
     })
   }
@@ -132,7 +156,7 @@ export class Generation {
       ...(stopToken === undefined ? {} : { stopToken }),
       promptTokens: this.request.tokens.length,
       completionTokens: this.#emitted,
-      cachedTokens: this.cachedTokens,
+      cachedTokens: this.rows[0]!.cachedTokens,
     })
     this.events.end()
     this.#detach()
@@ -149,4 +173,17 @@ export class Generation {
     signal.addEventListener('abort', onAbort, { once: true })
     this.#detach = () => signal.removeEventListener('abort', onAbort)
   }
+}
+
+/** The request's prompt, then its branches. */
+function createRows(generation: Generation): Row[] {
+  const { tokens, branches = [] } = generation.request
+  return [tokens, ...branches.map((branch) => branch.tokens)].map((prompt, index) => ({
+    generation,
+    index,
+    tokens: prompt,
+    slot: -1,
+    cachedTokens: 0,
+    isPlanned: false,
+  }))
 }

@@ -3,7 +3,7 @@
  * their slot. Owns the copies between them: into a slot when a prompt begins, out of it when another takes the slot.
  */
 
-import { KvSlots } from './kv-slots.ts'
+import { KvSlots, type ReleaseOptions } from './kv-slots.ts'
 import type { ModelStep } from './model-step.ts'
 import { BLOCK_TOKENS, PrefixTree } from './prefix-tree.ts'
 
@@ -96,8 +96,8 @@ export class KvCache {
     this.#slots.append(slot, tokens, options)
   }
 
-  /** Frees a slot; `discard`: what it holds is not to be trusted. */
-  release(slot: number, options: { discard?: boolean } = {}): void {
+  /** Frees a slot. See `KvSlots.release`. */
+  release(slot: number, options: ReleaseOptions = {}): void {
     this.#slots.release(slot, options)
   }
 

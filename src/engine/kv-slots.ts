@@ -21,6 +21,13 @@ interface Slot {
   lastUsed: number
 }
 
+export interface ReleaseOptions {
+  /** A failed run left the cache undefined: nothing of it is kept. */
+  discard?: boolean
+  /** Keep what was computed as a prompt and nothing else. */
+  promptOnly?: boolean
+}
+
 export class KvSlots {
   readonly #slots: Slot[]
   readonly #contextLength: number
@@ -112,12 +119,13 @@ export class KvSlots {
   }
 
   /**
-   * Frees a slot. Its cache stays for later prompts unless `discard` is set (a failed run left it
-   * undefined). One position always stays free: that is where idle rows of a batch write.
+   * Frees a slot. Its cache stays for later prompts. One position always stays free: that is where idle rows of a batch
+   * write.
    */
-  release(slot: number, options: { discard?: boolean } = {}): void {
+  release(slot: number, options: ReleaseOptions = {}): void {
     const target = this.#slots[slot]!
-    target.length = options.discard ? 0 : Math.min(target.length, this.#contextLength - 1)
+    const kept = options.promptOnly ? target.exact : target.length
+    target.length = options.discard ? 0 : Math.min(kept, this.#contextLength - 1)
     target.exact = Math.min(target.exact, target.length)
     target.busy = false
     this.#tick += 1

@@ -10,7 +10,7 @@
 
 import { fail } from '../errors.ts'
 import type { EngineEvent, EngineRequest } from './engine-types.ts'
-import { Generation } from './generation.ts'
+import { Generation, type Row } from './generation.ts'
 import { KvCache, type PromptKey } from './kv-cache.ts'
 import type { DecodeInput, DecodeRun, ModelStep } from './model-step.ts'
 import { planDecodeRuns } from './model-step.ts'
@@ -48,10 +48,12 @@ export class Scheduler {
   readonly #slotTimes: SlotTimes
   readonly #settles: boolean
   readonly #speculates: boolean
-  /** Streams whose prompt is not fully in the cache, oldest first. */
-  #prefilling: Generation[] = []
-  /** Decoding stream of each slot. */
-  readonly #decoding: (Generation | null)[]
+  /** Streams that hold slots, oldest first. */
+  readonly #running = new Set<Generation>()
+  /** Rows whose prompt is not fully in the cache, oldest first. */
+  #prefilling: Row[] = []
+  /** Decoding row of each slot; a stream decodes once all of its prompts are in the cache. */
+  readonly #decoding: (Row | null)[]
   #wake: (() => void) | null = null
   #disposed = false
   readonly #loopEnd: Promise<void>
@@ -89,7 +91,7 @@ export class Scheduler {
       this.#notify()
     }
     const room = this.#step.contextLength - request.tokens.length + 1
-    const guessWithin = this.#speculates ? room : undefined
+    const guessWithin = this.#speculates && !request.branches?.length ? room : undefined
     const generation = new Generation(request, { vocabSize, signal, onCancel, guessWithin })
     if (generation.cancelled) return generation.events
     const { owner = 'anonymous', priority = 0 } = request
@@ -124,10 +126,10 @@ export class Scheduler {
       try {
         await this.#turn()
       } catch (error) {
-        for (const generation of this.#running()) this.#abandon(generation, error)
+        for (const generation of this.#running) this.#abandon(generation, error)
       }
     }
-    for (const generation of [...this.#queue.items(), ...this.#running()]) {
+    for (const generation of [...this.#queue.items(), ...this.#running]) {
       generation.cancel('the engine is disposed')
     }
     this.#step.dispose()
@@ -145,29 +147,28 @@ export class Scheduler {
   }
 
   #isIdle(): boolean {
-    return this.#prefilling.length === 0 && this.#decoding.every((stream) => stream === null)
+    return this.#running.size === 0
   }
 
   #dropCancelled(): void {
-    for (const generation of this.#running()) {
+    for (const generation of this.#running) {
       if (generation.cancelled) this.#leave(generation)
     }
   }
 
-  #running(): Generation[] {
-    return [...this.#prefilling, ...this.#decoding.filter((stream) => stream !== null)]
-  }
-
-  /** Gives free slots to waiting requests. */
+  /**
+   * Gives free slots to waiting requests. Whose turn it is waits until there is one for each of its rows, and nobody
+   * passes it meanwhile: so it gets them as soon as enough streams have ended.
+   */
   #admit(): void {
     for (;;) {
       const generation = this.#queue.peek()
-      const placement = generation && this.#cache.admit(promptKey(generation))
-      if (!placement) return
-      generation.slot = placement.slot
+      if (!generation || generation.rows.length > this.#cache.freeSlots) return
+      for (const row of generation.rows) row.slot = this.#cache.admit(promptKey(row))!.slot
       generation.account = this.#queue.take(generation)
       this.#slotTimes.begin(generation)
-      this.#prefilling.push(generation)
+      this.#running.add(generation)
+      this.#prefilling.push(...generation.rows)
     }
   }
 
@@ -178,13 +179,14 @@ export class Scheduler {
   async #prefill(): Promise<void> {
     let budget = this.#chunkTokens
     while (budget * 2 >= this.#chunkTokens && this.#prefilling.length > 0 && !this.#disposed) {
-      const generation = this.#prefilling[0]!
+      const row = this.#prefilling[0]!
+      const { generation } = row
       if (generation.cancelled) {
         this.#leave(generation)
         continue
       }
       try {
-        budget -= await this.#prefillChunk(generation, budget)
+        budget -= await this.#prefillChunk(row, budget)
       } catch (error) {
         this.#abandon(generation, error)
       }
@@ -192,32 +194,42 @@ export class Scheduler {
   }
 
   /** Runs the next chunk of one prompt; returns the tokens computed. */
-  async #prefillChunk(generation: Generation, budget: number): Promise<number> {
-    const { slot, request } = generation
-    if (!generation.isPlanned) this.#planPrompt(generation)
+  async #prefillChunk(row: Row, budget: number): Promise<number> {
+    const { slot, generation } = row
+    const { request } = generation
+    if (!row.isPlanned) this.#planPrompt(row)
+    const echo = echoes(row)
     const start = this.#cache.length(slot)
-    const limit = request.echo ? Math.min(budget, this.#echoChunk()) : budget
-    const tokens = request.tokens.slice(start, start + pieceLength(request.tokens.length - start, limit)) // prettier-ignore
+    const limit = echo ? Math.min(budget, this.#echoChunk()) : budget
+    const tokens = row.tokens.slice(start, start + pieceLength(row.tokens.length - start, limit))
     const last = tokens.length - 1
-    const logitPositions = request.echo ? tokens.map((_, i) => i) : [last]
+    const logitPositions = echo ? tokens.map((_, i) => i) : [last]
     const logits = await this.#step.prefill({ slot, tokens, start, logitPositions, adapter: request.adapter }) // prettier-ignore
     this.#cache.append(slot, tokens, { exact: true })
     generation.account?.charge(tokens.length)
     const { vocabSize } = this.#step
-    if (request.echo) generation.echo(logits, start, vocabSize)
-    if (start + tokens.length === request.tokens.length) {
+    if (echo) generation.echo(logits, start, vocabSize)
+    if (start + tokens.length === row.tokens.length) {
       this.#prefilling.shift()
-      this.#decoding[slot] = generation
-      generation.start()
-      this.#advance(generation, logits.subarray(logits.length - vocabSize))
+      this.#takePrompt(row, logits.subarray(logits.length - vocabSize))
     }
     return tokens.length
   }
 
+  /** A prompt is in the cache; its stream begins when it was the last of its rows. */
+  #takePrompt(row: Row, logits: Float32Array): void {
+    const { generation } = row
+    const whole = generation.take(row, logits)
+    if (!whole) return
+    for (const each of generation.rows) this.#decoding[each.slot] = each
+    generation.start()
+    this.#advance(generation, whole)
+  }
+
   /** Prompts that were computed since the slot was taken may hold more of this one. */
-  #planPrompt(generation: Generation): void {
-    generation.cachedTokens = this.#cache.extend(generation.slot, promptKey(generation))
-    generation.isPlanned = true
+  #planPrompt(row: Row): void {
+    row.cachedTokens = this.#cache.extend(row.slot, promptKey(row))
+    row.isPlanned = true
   }
 
   #echoChunk(): number {
@@ -226,20 +238,21 @@ export class Scheduler {
 
   /** One token for every decoding stream. */
   async #decode(): Promise<void> {
-    const active = this.#decoding.flatMap((stream, slot) => (stream ? [slot] : []))
+    const active = this.#decoding.flatMap((row, slot) => (row ? [slot] : []))
     if (active.length === 1 && this.#prefilling.length === 0) {
-      const stream = this.#decoding[active[0]!]!
-      const draft = stream.propose(this.#step.contextLength - this.#cache.length(stream.slot) - 1)
-      if (draft.length > 0) return this.#verify(stream, draft)
+      const row = this.#decoding[active[0]!]!
+      const room = this.#step.contextLength - this.#cache.length(row.slot) - 1
+      const draft = row.generation.propose(room)
+      if (draft.length > 0) return this.#verify(row, draft)
     }
     for (const run of planDecodeRuns(active)) {
       if (this.#disposed) return
-      const streams = this.#decoding.slice(run.first, run.first + run.count)
+      const rows = this.#decoding.slice(run.first, run.first + run.count)
       try {
         const logits = await this.#step.decode(this.#decodeInput(run))
-        this.#takeDecoded(streams, logits)
+        this.#takeDecoded(rows, logits)
       } catch (error) {
-        for (const stream of streams) if (stream) this.#abandon(stream, error)
+        for (const row of rows) if (row) this.#abandon(row.generation, error)
       }
     }
   }
@@ -249,9 +262,9 @@ export class Scheduler {
    * from the model's own distribution, so a reply is what it is without guesses, but for the rounding of a run of
    * several tokens. What is wrong stays behind the slot's length, where the next run overwrites it.
    */
-  async #verify(stream: Generation, draft: readonly number[]): Promise<void> {
-    const { slot, request } = stream
-    const { adapter } = request
+  async #verify(row: Row, draft: readonly number[]): Promise<void> {
+    const { slot, generation: stream } = row
+    const { adapter } = stream.request
     const tokens = [stream.nextToken, ...draft]
     const logitPositions = tokens.map((_, i) => i)
     const { vocabSize } = this.#step
@@ -263,7 +276,7 @@ export class Scheduler {
         this.#cache.append(slot, [token], { exact: false })
         stream.account?.charge(1)
         this.#advance(stream, logits.subarray(i * vocabSize, (i + 1) * vocabSize))
-        if (stream.slot < 0 || stream.nextToken !== draft[i]) break
+        if (row.slot < 0 || stream.nextToken !== draft[i]) break
         right += 1
       }
       stream.judge(draft.length, right)
@@ -278,27 +291,31 @@ export class Scheduler {
     const adapters: number[] = []
     const positions: number[] = []
     for (let slot = run.first; slot < run.first + run.count; slot += 1) {
-      tokens.push(this.#decoding[slot]?.nextToken ?? 0)
-      adapters.push(this.#decoding[slot]?.request.adapter ?? 0)
+      const stream = this.#decoding[slot]?.generation
+      tokens.push(stream?.nextToken ?? 0)
+      adapters.push(stream?.request.adapter ?? 0)
       positions.push(this.#cache.length(slot))
     }
     return { first: run.first, tokens, positions, adapters }
   }
 
-  #takeDecoded(streams: readonly (Generation | null)[], logits: Float32Array): void {
+  #takeDecoded(rows: readonly (Row | null)[], logits: Float32Array): void {
     const { vocabSize } = this.#step
-    streams.forEach((stream, row) => {
-      if (!stream) return
-      this.#cache.append(stream.slot, [stream.nextToken], { exact: false })
-      stream.account?.charge(1)
-      this.#advance(stream, logits.subarray(row * vocabSize, (row + 1) * vocabSize))
+    rows.forEach((row, i) => {
+      if (!row) return
+      const { generation } = row
+      this.#cache.append(row.slot, [generation.nextToken], { exact: false })
+      generation.account?.charge(1)
+      const whole = generation.take(row, logits.subarray(i * vocabSize, (i + 1) * vocabSize))
+      if (whole) this.#advance(generation, whole)
     })
   }
 
   /** Samples one token; a stream that fails here (logits without a maximum) fails alone. */
   #advance(generation: Generation, logits: Float32Array): void {
     if (generation.cancelled) return this.#leave(generation)
-    const isFull = this.#cache.length(generation.slot) === this.#step.contextLength
+    const { contextLength } = this.#step
+    const isFull = generation.rows.some(({ slot }) => this.#cache.length(slot) === contextLength)
     try {
       if (generation.advance(logits, this.#sampler, isFull) === 'finished') this.#leave(generation)
     } catch (error) {
@@ -306,26 +323,34 @@ export class Scheduler {
     }
   }
 
-  /** Fails a stream; its slot's cache is no longer trusted. */
+  /** Fails a stream; the cache of its slots is no longer trusted. */
   #abandon(generation: Generation, error: unknown): void {
     generation.fail(error)
     this.#leave(generation, { discard: true })
   }
 
   #leave(generation: Generation, options: { discard?: boolean } = {}): void {
-    if (generation.slot < 0) return
-    this.#prefilling = this.#prefilling.filter((other) => other !== generation)
-    if (this.#decoding[generation.slot] === generation) this.#decoding[generation.slot] = null
-    this.#cache.release(generation.slot, options)
-    generation.slot = -1
+    if (!this.#running.delete(generation)) return
+    this.#prefilling = this.#prefilling.filter((row) => row.generation !== generation)
+    for (const row of generation.rows) {
+      if (this.#decoding[row.slot] === row) this.#decoding[row.slot] = null
+      // No next turn goes on from a branch: only its prompt may be of use.
+      this.#cache.release(row.slot, { ...options, promptOnly: row.index > 0 })
+      row.slot = -1
+    }
     generation.account?.close()
     this.#slotTimes.end(generation)
   }
 }
 
+/** Whether the log-probabilities of the row's prompt are asked for. */
+const echoes = ({ generation, index }: Row): boolean =>
+  index === 0 && generation.request.echo === true
+
 /** Prompt log-probabilities need the logits of every position, so nothing can be skipped. */
-function promptKey({ request }: Generation): PromptKey {
-  return { tokens: request.tokens, space: request.cacheSpace ?? '', reuse: !request.echo }
+function promptKey(row: Row): PromptKey {
+  const space = row.generation.request.cacheSpace ?? ''
+  return { tokens: row.tokens, space, reuse: !echoes(row) }
 }
 
 /** The next piece of `left` prompt tokens: about `limit`, but neither it nor what is left a single token (`KvSlots`). */

@@ -6,6 +6,7 @@ import type { EngineRequest } from './engine-types.ts'
 export interface RequestLimits {
   vocabSize: number
   contextLength: number
+  slots: number
 }
 
 interface Range {
@@ -33,6 +34,8 @@ const ranges: Partial<Record<keyof EngineRequest, Range>> = {
   logprobs: { min: 0, max: MAX_LOGPROBS, integer: true },
   priority: { min: -MAX_PRIORITY, max: MAX_PRIORITY, integer: true },
 }
+
+const weightRange: Range = { min: -1000, max: 1000 }
 
 /** API fields are written in snake_case; `param` names them so. */
 function fieldName(key: string): string {
@@ -71,6 +74,32 @@ function checkPrompt(tokens: readonly number[], limits: RequestLimits): void {
   tokens.forEach((token, i) => checkToken(token, limits.vocabSize, `prompt token ${i}`, 'prompt'))
 }
 
+/** Branches take slots beside the prompt's, and while they wait for one another each needs a position that is free. */
+function checkBranches(
+  { tokens, branches = [], weight }: EngineRequest,
+  limits: RequestLimits,
+): void {
+  if (branches.length === 0) return
+  const { slots, contextLength } = limits
+  if (branches.length >= slots) {
+    fail('BAD_REQUEST', `the reply needs ${branches.length + 1} slots, the model has ${slots}`, {
+      param: 'branches',
+    })
+  }
+  checkRange('weight', weight ?? 1, weightRange)
+  for (const branch of branches) {
+    checkRange('weight', branch.weight, weightRange)
+    checkPrompt(branch.tokens, limits)
+  }
+  const longest = Math.max(tokens.length, ...branches.map((branch) => branch.tokens.length))
+  if (longest < contextLength) return
+  fail(
+    'CONTEXT_TOO_LONG',
+    `the prompt has ${longest} tokens in one of its branches, the context holds ${contextLength} and a reply`,
+    { param: 'prompt' },
+  )
+}
+
 /** Fails with BAD_REQUEST or CONTEXT_TOO_LONG; returns when the request can be served. */
 export function validateRequest(request: EngineRequest, limits: RequestLimits): void {
   for (const [key, range] of Object.entries(ranges)) {
@@ -80,6 +109,7 @@ export function validateRequest(request: EngineRequest, limits: RequestLimits): 
     }
   }
   checkPrompt(request.tokens, limits)
+  checkBranches(request, limits)
   for (const [token, bias] of Object.entries(request.logitBias ?? {})) {
     checkToken(Number(token), limits.vocabSize, 'logit_bias', 'logit_bias')
     checkRange(`logitBias[${token}]`, bias, { min: -1000, max: 1000 })

@@ -7,10 +7,11 @@ import { alone, FAKE_VOCAB, fakeLogits } from './fake-model-step.ts'
 
 /** The events of `request`, with cachedTokens left out (it depends on the cache). */
 export function referenceEvents(request: EngineRequest, contextLength: number): unknown[] {
-  const history = [...request.tokens]
+  const { branches = [], weight = 1 } = request
+  const rows = [{ tokens: request.tokens, weight }, ...branches].map((row) => ({ ...row, history: [...row.tokens] })) // prettier-ignore
   const sampler = new Sampler(FAKE_VOCAB)
   const state = new SamplerState(request, request.tokens, FAKE_VOCAB)
-  const promptTokens = history.length
+  const promptTokens = request.tokens.length
   const events: unknown[] = []
   const promptLogprobs = request.echo ? referenceEcho(request) : undefined
   events.push({ type: 'start', promptTokens, ...(promptLogprobs ? { promptLogprobs } : {}) })
@@ -26,7 +27,7 @@ export function referenceEvents(request: EngineRequest, contextLength: number): 
     },
   ]
   while (completionTokens < request.maxTokens) {
-    const logits = fakeLogits(history)
+    const logits = branches.length === 0 ? fakeLogits(rows[0]!.history) : weighted(rows)
     const token = sampler.sample(logits, state)
     if (!request.ignoreStop && request.stopTokens.includes(token)) return done('stop', token)
     const logprob =
@@ -35,10 +36,18 @@ export function referenceEvents(request: EngineRequest, contextLength: number): 
         : { logprob: tokenLogprob(logits, token, request.logprobs) }
     events.push({ type: 'token', token, ...logprob })
     completionTokens += 1
-    if (history.length === contextLength) break
-    history.push(alone(token))
+    if (rows.some(({ history }) => history.length === contextLength)) break
+    for (const { history } of rows) history.push(alone(token))
   }
   return done('length')
+}
+
+/** Σ weight · logits; the engine keeps single precision after each row. */
+function weighted(rows: readonly { history: readonly number[]; weight: number }[]): Float32Array {
+  const all = rows.map(({ history, weight }) => ({ logits: fakeLogits(history), weight }))
+  return Float32Array.from({ length: FAKE_VOCAB }, (_, i) =>
+    all.reduce((sum, { logits, weight }) => Math.fround(sum + weight * logits[i]!), 0),
+  )
 }
 
 function referenceEcho(request: EngineRequest): TokenLogprob[] {

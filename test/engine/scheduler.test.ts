@@ -53,8 +53,16 @@ t.test('random schedules: every reply equals the reply of a request that runs al
       prompts.push(prompt)
       return prompt
     }
+    const randomBranches = (): Partial<EngineRequest> => {
+      const branches = Array.from({ length: 1 + below(slots - 1) }, () => ({
+        tokens: randomPrompt().slice(0, contextLength - 1),
+        weight: 3 * random() - 1.5,
+      }))
+      return { branches, weight: 2 * random(), tokens: randomPrompt().slice(0, contextLength - 1) }
+    }
     const randomRequest = (): EngineRequest => ({
       tokens: randomPrompt(),
+      ...(slots > 1 && below(3) === 0 ? randomBranches() : {}),
       maxTokens: below(24),
       temperature: below(3) === 0 ? 0 : 0.3 + random(),
       seed: below(1000),
