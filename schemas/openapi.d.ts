@@ -239,6 +239,58 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/responses": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Write a response, alone or after a stored one, steered by attribute values */
+        post: operations["postV1Responses"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/responses/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A stored response, or with `stream=true` its events */
+        get: operations["getV1ResponsesId"];
+        put?: never;
+        post?: never;
+        /** Delete a stored response */
+        delete: operations["deleteV1ResponsesId"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/responses/{id}/input_items": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What a response was made from, earlier responses included */
+        get: operations["getV1ResponsesIdInputItems"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/adapters": {
         parameters: {
             query?: never;
@@ -1543,6 +1595,256 @@ export interface components {
             prompt_tokens_details: {
                 cached_tokens: number;
             };
+        };
+        ResponseDeleted: {
+            id: string;
+            /** @constant */
+            object: "response";
+            /** @constant */
+            deleted: true;
+        };
+        ResponseEvent: {
+            /** @enum {string} */
+            type: "response.created" | "response.in_progress" | "response.completed" | "response.incomplete" | "response.failed";
+            response: components["schemas"]["ResponseObject"];
+            sequence_number: number;
+        } | {
+            /** @enum {string} */
+            type: "response.output_item.added" | "response.output_item.done";
+            output_index: number;
+            item: components["schemas"]["ResponseOutputMessage"];
+            sequence_number: number;
+        } | {
+            /** @enum {string} */
+            type: "response.content_part.added" | "response.content_part.done";
+            item_id: string;
+            output_index: number;
+            content_index: number;
+            part: components["schemas"]["ResponseOutputText"];
+            sequence_number: number;
+        } | {
+            /** @constant */
+            type: "response.output_text.delta";
+            item_id: string;
+            output_index: number;
+            content_index: number;
+            delta: string;
+            logprobs: components["schemas"]["ResponseLogprob"][];
+            sequence_number: number;
+        } | {
+            /** @constant */
+            type: "response.output_text.done";
+            item_id: string;
+            output_index: number;
+            content_index: number;
+            text: string;
+            logprobs: components["schemas"]["ResponseLogprob"][];
+            sequence_number: number;
+        };
+        ResponseInputItem: {
+            type?: "message" | null;
+            id?: string | null;
+            status?: ("in_progress" | "completed" | "incomplete") | null;
+            /** @enum {string} */
+            role: "system" | "developer" | "user" | "assistant";
+            content: string | ({
+                /** @constant */
+                type: "input_text";
+                text: string;
+            } | {
+                /** @constant */
+                type: "output_text";
+                text: string;
+                annotations?: unknown[] | null;
+                logprobs?: unknown[] | null;
+            })[];
+            phase?: string | null;
+            attributes?: {
+                [key: string]: number;
+            } | null;
+        } | {
+            /** @constant */
+            type: "item_reference";
+            id: string;
+        };
+        ResponseItem: components["schemas"]["ResponseOutputMessage"] | {
+            id: string;
+            /** @constant */
+            type: "message";
+            /** @enum {string} */
+            role: "system" | "developer" | "user";
+            /** @enum {string} */
+            status: "in_progress" | "completed" | "incomplete";
+            content: {
+                /** @constant */
+                type: "input_text";
+                text: string;
+            }[];
+        };
+        ResponseItemList: {
+            /** @constant */
+            object: "list";
+            data: components["schemas"]["ResponseItem"][];
+            first_id: string | null;
+            last_id: string | null;
+            has_more: boolean;
+        };
+        ResponseLogprob: {
+            token: string;
+            logprob: number;
+            bytes: number[];
+            top_logprobs: {
+                token: string;
+                logprob: number;
+                bytes: number[];
+            }[];
+        };
+        ResponseObject: {
+            id: string;
+            /** @constant */
+            object: "response";
+            created_at: number;
+            completed_at: number | null;
+            /** @enum {string} */
+            status: "in_progress" | "completed" | "incomplete" | "failed";
+            error: {
+                code: string;
+                message: string;
+            } | null;
+            incomplete_details: {
+                /** @constant */
+                reason: "max_output_tokens";
+            } | null;
+            instructions: string | null;
+            model: string;
+            output: components["schemas"]["ResponseOutputMessage"][];
+            previous_response_id: string | null;
+            max_output_tokens: number | null;
+            max_tool_calls: number | null;
+            temperature: number;
+            top_p: number;
+            top_logprobs: number;
+            presence_penalty: number;
+            frequency_penalty: number;
+            text: {
+                format: {
+                    /** @constant */
+                    type: "text";
+                };
+            };
+            tools: unknown[];
+            /** @enum {string} */
+            tool_choice: "none" | "auto";
+            parallel_tool_calls: boolean;
+            reasoning: {
+                effort: null;
+                summary: null;
+            };
+            /** @constant */
+            truncation: "disabled";
+            /** @constant */
+            background: false;
+            store: boolean;
+            service_tier: string;
+            metadata: {
+                [key: string]: string;
+            };
+            user: string | null;
+            safety_identifier: string | null;
+            prompt_cache_key: string | null;
+            usage: components["schemas"]["ResponseUsage"] | null;
+            steering?: components["schemas"]["SteeringReport"];
+        };
+        ResponseOutputMessage: {
+            id: string;
+            /** @constant */
+            type: "message";
+            /** @constant */
+            role: "assistant";
+            /** @enum {string} */
+            status: "in_progress" | "completed" | "incomplete";
+            content: components["schemas"]["ResponseOutputText"][];
+            attributes?: {
+                [key: string]: number;
+            };
+        };
+        ResponseOutputText: {
+            /** @constant */
+            type: "output_text";
+            text: string;
+            annotations: unknown[];
+            logprobs: components["schemas"]["ResponseLogprob"][];
+        };
+        ResponseRequest: {
+            model: string;
+            input: string | components["schemas"]["ResponseInputItem"][];
+            instructions?: string | null;
+            previous_response_id?: string | null;
+            max_output_tokens?: number | null;
+            top_logprobs?: number | null;
+            include?: ("message.output_text.logprobs" | "reasoning.encrypted_content")[] | null;
+            temperature?: number | null;
+            top_p?: number | null;
+            top_k?: number | null;
+            min_p?: number | null;
+            presence_penalty?: number | null;
+            frequency_penalty?: number | null;
+            repetition_penalty?: number | null;
+            seed?: number | null;
+            stop?: (string | string[]) | null;
+            logit_bias?: {
+                [key: string]: number;
+            } | null;
+            ignore_eos?: boolean | null;
+            priority?: number | null;
+            attributes?: {
+                [key: string]: number;
+            } | null;
+            steering?: components["schemas"]["SteeringOptions"] | null;
+            user?: string | null;
+            metadata?: {
+                [key: string]: string;
+            } | null;
+            store?: boolean | null;
+            service_tier?: string | null;
+            safety_identifier?: string | null;
+            prompt_cache_key?: string | null;
+            stream?: boolean | null;
+            stream_options?: {
+                include_obfuscation?: false | null;
+            } | null;
+            text?: {
+                format?: {
+                    /** @constant */
+                    type: "text";
+                } | null;
+                verbosity?: "medium" | null;
+            } | null;
+            tools?: unknown[] | null;
+            tool_choice?: ("none" | "auto") | null;
+            parallel_tool_calls?: boolean | null;
+            max_tool_calls?: number | null;
+            truncation?: "disabled" | null;
+            reasoning?: {
+                effort?: "none" | null;
+                summary?: null;
+            } | null;
+            background?: false | null;
+            conversation?: null;
+            prompt?: null;
+            prompt_cache_retention?: string | null;
+        };
+        ResponseUsage: {
+            input_tokens: number;
+            input_tokens_details: {
+                cached_tokens: number;
+                cache_write_tokens: number;
+            };
+            output_tokens: number;
+            output_tokens_details: {
+                reasoning_tokens: number;
+            };
+            total_tokens: number;
         };
         AdapterList: {
             /** @constant */
@@ -3345,6 +3647,257 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Readiness"];
+                };
+            };
+        };
+    };
+    postV1Responses: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ResponseRequest"];
+            };
+        };
+        responses: {
+            /** @description Write a response, alone or after a stored one, steered by attribute values */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ResponseObject"];
+                    "text/event-stream": components["schemas"]["ResponseEvent"];
+                };
+            };
+            /** @description An error */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description An error */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description An error */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description An error */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description An error */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description An error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description An error */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+        };
+    };
+    getV1ResponsesId: {
+        parameters: {
+            query?: {
+                /** @description `true`: replay it as events */
+                stream?: string;
+                /** @description Of the events only those after this sequence number */
+                starting_after?: string;
+            };
+            header?: never;
+            path: {
+                /** @description The id of the response */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A stored response, or with `stream=true` its events */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ResponseObject"];
+                    "text/event-stream": components["schemas"]["ResponseEvent"];
+                };
+            };
+            /** @description An error */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description An error */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description An error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+        };
+    };
+    deleteV1ResponsesId: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The id of the response */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Delete a stored response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ResponseDeleted"];
+                };
+            };
+            /** @description An error */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description An error */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description An error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+        };
+    };
+    getV1ResponsesIdInputItems: {
+        parameters: {
+            query?: {
+                /** @description Items at most, 1 to 100; 20 unless given */
+                limit?: string;
+                /** @description `asc` or `desc`, which it is unless given */
+                order?: string;
+                /** @description Go on after the item with this id */
+                after?: string;
+            };
+            header?: never;
+            path: {
+                /** @description The id of the response */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What a response was made from, earlier responses included */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ResponseItemList"];
+                };
+            };
+            /** @description An error */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description An error */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description An error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
                 };
             };
         };

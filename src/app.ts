@@ -18,6 +18,7 @@ import { jobRoutes } from './http/job-routes.ts'
 import { keyRoutes } from './http/key-routes.ts'
 import { modelRoutes } from './http/model-routes.ts'
 import { npcRoutes } from './http/npc-routes.ts'
+import { responseRoutes } from './http/response-routes.ts'
 import { registryRoutes } from './http/registry-routes.ts'
 import { streamSocket } from './http/stream-socket.ts'
 import { tokenizeRoutes } from './http/tokenize-routes.ts'
@@ -37,6 +38,10 @@ import type { Keys } from './services/keys.ts'
 import { createLimits } from './services/limits.ts'
 import { meterGenerator, spendOn } from './services/metered-generator.ts'
 import type { ModelRuntime } from './services/runtime-types.ts'
+import {
+  createMemoryResponseStore,
+  type ResponseStore,
+} from './services/responses/response-store.ts'
 import type { Usage } from './services/usage.ts'
 
 export interface AppDeps {
@@ -48,6 +53,8 @@ export interface AppDeps {
   generator?: Generator
   /** Where characters are kept; there are none without. */
   npcStore?: NpcStore
+  /** Where responses are kept; in this process unless given. */
+  responseStore?: ResponseStore
   datasets?: Datasets
   files?: Files
   jobs?: JobService
@@ -115,6 +122,8 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
   const generator = auth ? meterGenerator(noticed, spendOn(limits, auth.usage)) : noticed
   await app.register(chatRoutes(generator))
   await app.register(completionRoutes(generator))
+  const responses = deps.responseStore ?? createMemoryResponseStore()
+  await app.register(responseRoutes({ models, generator, store: responses }))
   await app.register(modelRoutes(models))
   await app.register(tokenizeRoutes(models))
   const npcs = deps.npcStore && createNpcs({ models, generator, store: deps.npcStore })

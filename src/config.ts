@@ -74,6 +74,8 @@ const Config = z.strictObject({
     .string()
     .regex(/^postgres(ql)?:\/\//, { error: 'expected postgres://user:password@host/database' })
     .optional(),
+  /** Responses of `/v1/responses` that are kept for each API key. */
+  storedResponses: wholeNumber(1, 10_000_000).default(1000),
   /** A key with the scope `admin`, beside those in the database. */
   apiKey: z
     .string()
@@ -107,6 +109,7 @@ const variables = {
   importDir: 'STEERLM_IMPORT_DIR',
   hubImports: 'STEERLM_HUB_IMPORTS',
   databaseUrl: 'DATABASE_URL',
+  storedResponses: 'STEERLM_STORED_RESPONSES',
   apiKey: 'STEERLM_API_KEY',
   logLevel: 'STEERLM_LOG_LEVEL',
 } as const satisfies Record<keyof Config, string>

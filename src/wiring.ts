@@ -17,6 +17,8 @@ import { createKeys } from './services/keys.ts'
 import { createModels } from './services/models.ts'
 import { createDatabaseNpcStore } from './services/npcs/database-npc-store.ts'
 import { createRegistryService } from './services/registry-service.ts'
+import { createDatabaseResponseStore } from './services/responses/database-response-store.ts'
+import { defaultRetention } from './services/responses/response-store.ts'
 import { createServing } from './services/serving.ts'
 import { createUsage } from './services/usage.ts'
 
@@ -131,6 +133,10 @@ async function assemble(
     runtimes: [],
     models: createModels(serving.list),
     npcStore: createDatabaseNpcStore(database),
+    responseStore: createDatabaseResponseStore({
+      db: database.db,
+      retention: { ...defaultRetention, perKey: config.storedResponses },
+    }),
     registry: publisher,
     adapters: createAdapterService({ places, importDir: jobSettings(config).importDir, serving }),
     jobs: jobs.service,

@@ -1,4 +1,4 @@
-/** The database: jobs, keys, usage, characters, conversations. Files hold everything else. */
+/** The database: jobs, keys, usage, characters, conversations, responses. Files hold everything else. */
 import type { Database } from './database.ts'
 import { openPglite } from './pglite.ts'
 import { openPostgres } from './postgres.ts'

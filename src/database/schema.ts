@@ -139,3 +139,24 @@ export const conversationTurns = pgTable(
   },
   (table) => [primaryKey({ columns: [table.conversationId, table.seq] })],
 )
+
+/** Responses of `/v1/responses` that their callers may go on from. */
+export const responses = pgTable(
+  'responses',
+  {
+    id: text('id').primaryKey(),
+    /** Whose it is; nobody else sees it. */
+    keyId: uuid('key_id'),
+    /**
+     * The response and the items that it was made from, as JSON texts: `jsonb` takes no U+0000 and no half of a
+     * surrogate pair, which texts may hold.
+     */
+    response: text('response').notNull(),
+    items: text('items').notNull(),
+    createdAt: createdAt(),
+  },
+  (table) => [
+    index('responses_key').on(table.keyId, table.createdAt),
+    index('responses_created').on(table.createdAt),
+  ],
+)

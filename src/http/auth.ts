@@ -33,6 +33,7 @@ export interface AuthDeps {
 const rules: readonly (readonly [path: string, scope: Scope | '*', method?: string])[] = [
   ['/v1/chat', 'generate'],
   ['/v1/completions', 'generate'],
+  ['/v1/responses', 'generate'],
   ['/v1/tokenize', 'generate'],
   ['/v1/detokenize', 'generate'],
   ['/v1/apply-template', 'generate'],

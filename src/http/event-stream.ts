@@ -54,11 +54,20 @@ export function sendNumberedStream(
   return send(reply, frames, ({ id, data }) => `id: ${id}\n${dataFrame(data)}`, '')
 }
 
+/** The same for frames with a type, which is the name of the event, too: OpenAI's responses. */
+export function sendTypedStream(
+  reply: FastifyReply,
+  frames: AsyncIterable<{ type: string }> | Iterable<{ type: string }>,
+): FastifyReply {
+  const encode = (frame: { type: string }): string => `event: ${frame.type}\n${dataFrame(frame)}`
+  return send(reply, frames, encode, 'data: [DONE]\n\n')
+}
+
 const dataFrame = (data: unknown): string => `data: ${JSON.stringify(data)}\n\n`
 
 function send<Frame>(
   reply: FastifyReply,
-  frames: AsyncIterable<Frame>,
+  frames: AsyncIterable<Frame> | Iterable<Frame>,
   encode: (frame: Frame) => string,
   last: string,
 ): FastifyReply {
@@ -76,7 +85,7 @@ function send<Frame>(
 async function writeFrames<Frame>(
   reply: FastifyReply,
   stream: PassThrough,
-  frames: AsyncIterable<Frame>,
+  frames: AsyncIterable<Frame> | Iterable<Frame>,
   encode: (frame: Frame) => string,
 ): Promise<void> {
   const ping = setInterval(() => stream.write(': ping\n\n'), pingMs)

@@ -51,7 +51,7 @@ export function completionGeneration(body: CompletionRequest): GenerationRequest
   }
 }
 
-function conversation(body: {
+export function conversation(body: {
   model: string
   messages: InputMessage[]
   attributes?: AttributeValues | null
@@ -77,7 +77,7 @@ export function toMessages(messages: readonly InputMessage[]): Message[] {
   }))
 }
 
-type SamplingBody = Pick<
+export type SamplingBody = Pick<
   ChatCompletionRequest,
   | 'temperature'
   | 'top_p'
@@ -96,7 +96,7 @@ type SamplingBody = Pick<
 /** OpenAI's tiers; any other is the default. */
 const tierPriorities: Readonly<Record<string, number>> = { priority: -5, flex: 5 }
 
-function samplingOptions(body: SamplingBody): Options {
+export function samplingOptions(body: SamplingBody): Options {
   return {
     temperature: body.temperature ?? undefined,
     topP: body.top_p ?? undefined,

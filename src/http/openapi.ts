@@ -12,10 +12,12 @@ import { npcOperations, npcSchemas } from './operations/npcs.ts'
 import { jobOperations, jobSchemas } from './operations/jobs.ts'
 import { keyOperations, keySchemas } from './operations/keys.ts'
 import type { Operation } from './operations/operation.ts'
+import { responseOperations, responseSchemas } from './operations/responses.ts'
 import { registryOperations, registrySchemas } from './operations/registry.ts'
 
 export const namedSchemas = {
   ...generationSchemas,
+  ...responseSchemas,
   ...adapterSchemas,
   ...datasetSchemas,
   ...fileSchemas,
@@ -30,6 +32,7 @@ type SchemaName = keyof typeof namedSchemas
 
 export const operations: readonly Operation<SchemaName>[] = [
   ...generationOperations,
+  ...responseOperations,
   ...adapterOperations,
   ...npcOperations,
   ...datasetOperations,
