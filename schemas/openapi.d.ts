@@ -1240,6 +1240,7 @@ export interface components {
             model: string;
             messages: components["schemas"]["InputMessage"][];
             max_tokens?: number | null;
+            resumable?: boolean | null;
             temperature?: number | null;
             top_p?: number | null;
             top_k?: number | null;
@@ -1260,8 +1261,52 @@ export interface components {
             steering?: components["schemas"]["SteeringOptions"] | null;
         } | {
             /** @constant */
+            type: "steer";
+            id: string;
+            attributes?: {
+                [key: string]: number;
+            } | null;
+            steering?: components["schemas"]["SteeringOptions"] | null;
+        } | {
+            /** @constant */
+            type: "pause";
+            id: string;
+        } | {
+            /** @constant */
+            type: "resume";
+            id: string;
+        } | {
+            /** @constant */
             type: "cancel";
             id: string;
+        } | {
+            /** @constant */
+            type: "regenerate";
+            id: string;
+            attributes?: {
+                [key: string]: number;
+            } | null;
+            steering?: components["schemas"]["SteeringOptions"] | null;
+            seed?: number | null;
+            max_tokens?: number | null;
+            at?: number | null;
+        } | {
+            /** @constant */
+            type: "edit";
+            id: string;
+            attributes?: {
+                [key: string]: number;
+            } | null;
+            steering?: components["schemas"]["SteeringOptions"] | null;
+            seed?: number | null;
+            max_tokens?: number | null;
+            text: string;
+        } | {
+            /** @constant */
+            type: "attach";
+            id: string;
+            stream: string;
+            after?: number | null;
         } | {
             /** @constant */
             type: "watch_job";
@@ -1470,6 +1515,7 @@ export interface components {
             requested: {
                 [key: string]: number;
             };
+            stream?: string;
         } | {
             /** @constant */
             type: "delta";
@@ -1478,8 +1524,38 @@ export interface components {
             text: string;
         } | {
             /** @constant */
+            type: "continued";
+            id: string;
+            seq: number;
+            /** @enum {string} */
+            by: "steer" | "regenerate" | "edit";
+            at: number;
+            requested: {
+                [key: string]: number;
+            };
+        } | {
+            /** @constant */
+            type: "paused";
+            id: string;
+            seq: number;
+        } | {
+            /** @constant */
+            type: "resumed";
+            id: string;
+            seq: number;
+        } | {
+            /** @constant */
+            type: "attached";
+            id: string;
+        } | {
+            /** @constant */
+            type: "detached";
+            id: string;
+        } | {
+            /** @constant */
             type: "done";
             id: string;
+            seq: number;
             /** @enum {string} */
             finish_reason: "stop" | "length" | "cancelled";
             usage: components["schemas"]["Usage"] | null;
@@ -1496,6 +1572,8 @@ export interface components {
             code: string;
             message: string;
             param: string | null;
+            seq?: number;
+            about?: string;
         } | {
             /** @constant */
             type: "job_event";

@@ -20,7 +20,7 @@ import { modelRoutes } from './http/model-routes.ts'
 import { npcRoutes } from './http/npc-routes.ts'
 import { responseRoutes } from './http/response-routes.ts'
 import { registryRoutes } from './http/registry-routes.ts'
-import { streamSocket } from './http/stream-socket.ts'
+import { streamSocket, type SocketLimits } from './http/stream-socket.ts'
 import { tokenizeRoutes } from './http/tokenize-routes.ts'
 import { uiRoutes } from './http/ui-routes.ts'
 import type { AdapterService } from './services/adapters.ts'
@@ -67,6 +67,7 @@ export interface AppDeps {
   uploadIdleMs?: number
   /** The largest body, uploads aside, or socket message. */
   bodyLimitBytes?: number
+  socketLimits?: Partial<SocketLimits>
   logger?: FastifyServerOptions['logger']
   adapters?: AdapterService
   /** Publishing and serving while the server runs. */
@@ -130,7 +131,7 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
   if (npcs) await app.register(npcRoutes(npcs))
   if (deps.adapters) await app.register(adapterRoutes(deps.adapters))
   if (deps.registry) await app.register(registryRoutes(deps.registry))
-  await app.register(streamSocket({ generator, npcs, ...(deps.jobs && { jobs: deps.jobs }) }))
+  await app.register(streamSocket({ generator, npcs, jobs: deps.jobs, limits: deps.socketLimits }))
   const uploads = deps.uploadIdleMs === undefined ? {} : { idleMs: deps.uploadIdleMs }
   if (deps.datasets) await app.register(datasetRoutes(deps.datasets, uploads))
   if (deps.jobs) await app.register(jobRoutes(deps.jobs))

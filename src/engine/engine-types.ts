@@ -39,6 +39,11 @@ export interface EngineRequest {
   frequencyPenalty?: number
   /** Same request + same seed = same reply; unset = a fresh random seed. */
   seed?: number
+  /**
+   * So many tokens at the end of the prompt are the beginning of the reply: penalties count them, and the next token draws
+   * the number that it would have drawn after them.
+   */
+  replyTokens?: number
   /** A sampled token of this list ends the reply and is not emitted. */
   stopTokens: readonly number[]
   /** Emit stop tokens like any other and go on. */

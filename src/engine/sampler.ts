@@ -26,6 +26,7 @@ export type SamplingOptions = Pick<
   | 'frequencyPenalty'
   | 'logitBias'
   | 'seed'
+  | 'replyTokens'
 >
 
 /** `pick` decides at the edge of min-p, not the logarithm. */
@@ -64,7 +65,12 @@ export class SamplerState {
     this.#biases = Float64Array.from(bias, ([, value]) => value)
     this.#counts = new Int32Array(this.#penalises ? vocabSize : 0)
     this.#isSeen = new Uint8Array(this.#counts.length)
-    if (this.#penalises) for (const token of prompt) this.#see(token)
+    const begun = prompt.length - (options.replyTokens ?? 0)
+    if (this.#penalises) for (const token of prompt.slice(0, begun)) this.#see(token)
+    for (const token of prompt.slice(begun)) {
+      this.accept(token)
+      this.random() // the i-th token of a reply draws the i-th number, whether the reply was taken up again or not
+    }
   }
 
   get #penalises(): boolean {

@@ -31,6 +31,7 @@ const ranges: Partial<Record<keyof EngineRequest, Range>> = {
   presencePenalty: { min: -100, max: 100 },
   frequencyPenalty: { min: -100, max: 100 },
   seed: { min: Number.MIN_SAFE_INTEGER, max: Number.MAX_SAFE_INTEGER, integer: true },
+  replyTokens: { min: 0, max: Number.MAX_SAFE_INTEGER, integer: true },
   logprobs: { min: 0, max: MAX_LOGPROBS, integer: true },
   priority: { min: -MAX_PRIORITY, max: MAX_PRIORITY, integer: true },
 }

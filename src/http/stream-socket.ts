@@ -1,23 +1,22 @@
 /**
- * WebSocket /v1/stream: several replies over one socket, each cancellable by its id. The messages are those of
+ * WebSocket /v1/stream: several replies, lines of characters and watched jobs over one socket. Owns the connection: who may
+ * open it, what it may send how fast, whether the other end is alive and keeps up. The messages are those of
  * `schemas/stream.ts`; `docs/websocket.md` describes them.
  */
 import type { WebSocket } from '@fastify/websocket'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
-import { ClientMessage, type ServerMessage, type StartMessage } from '../../schemas/stream.ts'
+import { ClientMessage, type ServerMessage } from '../../schemas/stream.ts'
 import { SteerError, fail } from '../errors.ts'
 import type { Npcs } from '../services/npcs/npcs.ts'
 import type { JobService } from '../services/job-service.ts'
-import type { GenerationEvent, Generator } from '../services/generator.ts'
-import { toUsage } from './chat-serializer.ts'
+import type { Generator } from '../services/generator.ts'
+import { createResumableStreams } from '../services/streams/resumable-streams.ts'
 import { toErrorResponse } from './error-response.ts'
-import { socketGeneration } from './generation-input.ts'
 import { createJobSocket } from './job-socket.ts'
 import { createNpcSocket } from './npc-socket.ts'
 import { parseInput } from './parse-body.ts'
-
-/** Replies that one socket may have under way. */
-const maxStreams = 32
+import { createReplySocket, type KeptStreams } from './reply-socket.ts'
+import { createMessageMeter, createSendQueue, keepAlive } from './socket-guards.ts'
 
 export interface SocketServices {
   generator: Generator
@@ -25,11 +24,33 @@ export interface SocketServices {
   npcs?: Npcs
   /** Jobs cannot be watched without. */
   jobs?: JobService
+  limits?: Partial<SocketLimits>
+}
+
+export interface SocketLimits {
+  /** How long a resumable stream waits for its client. */
+  resumeMs: number
+  /** Between two pings; a peer that answers none is gone. */
+  heartbeatMs: number
+  /** A socket may send so many messages at once, and as many a second. */
+  messagesPerSecond: number
+  /** Streams wait while so many bytes were not taken by the client. */
+  bufferedBytes: number
+}
+
+const defaultLimits: SocketLimits = {
+  resumeMs: 60_000,
+  heartbeatMs: 30_000,
+  messagesPerSecond: 100,
+  bufferedBytes: 256 * 1024,
 }
 
 export const streamSocket = (services: SocketServices) => async (app: FastifyInstance) => {
+  const limits = { ...defaultLimits, ...services.limits }
+  const resumable: KeptStreams = createResumableStreams(limits.resumeMs)
+  app.addHook('preClose', async () => resumable.close())
   app.get('/v1/stream', { websocket: true, preValidation: checkOrigin }, (socket, request) =>
-    serveSocket(services, socket, request),
+    serveSocket({ ...services, limits, resumable }, socket, request),
   )
 }
 
@@ -40,107 +61,89 @@ async function checkOrigin(request: FastifyRequest): Promise<void> {
   fail('BAD_REQUEST', `origin ${origin.slice(0, 200)} may not open a socket here`)
 }
 
-function serveSocket(services: SocketServices, socket: WebSocket, request: FastifyRequest): void {
-  const { generator, jobs, npcs } = services
-  const streams = new Map<string, AbortController>()
-  const send = (message: ServerMessage): void => {
-    if (socket.readyState === socket.OPEN) socket.send(JSON.stringify(message))
-  }
-  const sendError = (id: string | null, error: unknown): void => {
+interface Services extends SocketServices {
+  limits: SocketLimits
+  resumable: KeptStreams
+}
+
+function serveSocket(services: Services, socket: WebSocket, request: FastifyRequest): void {
+  const { generator, jobs, npcs, limits, resumable } = services
+  const queue = createSendQueue(socket, limits.bufferedBytes)
+  const send = (message: ServerMessage): void => queue.send(JSON.stringify(message))
+  const sendError = (
+    id: string | null,
+    error: unknown,
+    more: { seq?: number; about?: string } = {},
+  ): void => {
     const { status, body } = toErrorResponse(error)
     if (status >= 500) request.log.error(error)
     const { code, message, param } = body.error
-    send({ type: 'error', id, code, message, param })
+    send({ type: 'error', id, code, message, param, ...more })
   }
 
   const npcCaller = { admit: () => request.admit('npcs'), key: request.apiKey }
   const characters = npcs && createNpcSocket(npcs, npcCaller, send)
   const watches = jobs && createJobSocket(jobs, () => request.admit('jobs'), send)
+  const caller = {
+    admit: () => request.admit('generate'),
+    get key() {
+      return request.apiKey
+    },
+    address: request.ip,
+  }
+  const replies = createReplySocket({ generator, resumable, caller, send, sendError, ready: queue.ready }) // prettier-ignore
 
-  const start = async (message: StartMessage): Promise<void> => {
-    const { id } = message
-    if (streams.has(id)) fail('BAD_REQUEST', `id: "${id}" is still under way`, { param: 'id' })
-    if (streams.size >= maxStreams) fail('QUEUE_FULL', `${maxStreams} on this socket`)
-    const abort = new AbortController()
-    streams.set(id, abort)
-    try {
-      await request.admit('generate')
-      const generation = {
-        ...socketGeneration(message),
-        caller: request.apiKey,
-        address: request.ip,
-      }
-      await writeReply(id, generator.stream(generation, abort.signal), abort.signal, send)
-    } finally {
-      streams.delete(id)
+  const receive = async (message: ClientMessage): Promise<void> => {
+    switch (message.type) {
+      case 'ping':
+        return send({ type: 'pong' })
+      case 'watch_job':
+      case 'unwatch_job':
+        if (!watches) fail('NOT_FOUND', 'there are no jobs on this server')
+        return watches.receive(message)
+      case 'npc_say':
+      case 'npc_event':
+      case 'npc_interrupt':
+        if (!characters) fail('NOT_FOUND', 'there are no characters on this server')
+        return characters.receive(message)
+      default:
+        return replies.receive(message)
     }
   }
 
-  const receive = (message: ClientMessage): void => {
-    if (message.type === 'ping') send({ type: 'pong' })
-    else if (message.type === 'start') {
-      start(message).catch((error: unknown) => sendError(message.id, error))
-    } else if (message.type === 'watch_job' || message.type === 'unwatch_job') {
-      if (!watches) fail('NOT_FOUND', 'there are no jobs on this server')
-      watches.receive(message).catch((error: unknown) => sendError(message.id, error))
-    } else if (message.type !== 'cancel') {
-      if (!characters) fail('NOT_FOUND', 'there are no characters on this server')
-      characters.receive(message).catch((error: unknown) => sendError(message.id, error))
-    } else {
-      const running = streams.get(message.id)
-      if (!running) fail('NOT_FOUND', `no stream "${message.id}" is under way`, { param: 'id' })
-      running.abort()
-    }
+  const meter = createMessageMeter(limits.messagesPerSecond)
+  /** False when the message is not to be looked at. */
+  const mayPass = (): boolean => {
+    const verdict = meter.count()
+    if (verdict === 'first refused') sendError(null, tooMany(limits.messagesPerSecond))
+    if (verdict === 'close') socket.close(1008, 'rate_limited')
+    return verdict === 'pass'
   }
 
   socket.on('message', (data: Buffer, isBinary: boolean) => {
+    if (!mayPass()) return
     let id: string | null = null
     try {
       const json = parseJson(data, isBinary)
       id = idOf(json)
-      receive(parseInput(ClientMessage, json, 'the message'))
+      const message = parseInput(ClientMessage, json, 'the message')
+      receive(message).catch((error: unknown) => sendError(id, error))
     } catch (error) {
       sendError(id, error)
     }
   })
+  socket.on('ping', mayPass)
+  keepAlive(socket, limits.heartbeatMs)
   socket.on('close', () => {
-    for (const abort of streams.values()) abort.abort()
+    replies.close()
     characters?.close()
     watches?.close()
+    queue.close()
   })
 }
 
-async function writeReply(
-  id: string,
-  events: AsyncIterable<GenerationEvent>,
-  signal: AbortSignal,
-  send: (message: ServerMessage) => void,
-): Promise<void> {
-  let requested: Record<string, number> = {}
-  let achieved: Record<string, number> | null = null
-  let finishReason: 'stop' | 'length' = 'stop'
-  let seq = 0
-  try {
-    for await (const event of events) {
-      if (event.type === 'start') {
-        requested = event.requested ?? {}
-        send({ type: 'started', id, requested })
-      } else if (event.type === 'delta') {
-        if (event.text !== '') send({ type: 'delta', id, seq: seq++, text: event.text })
-      } else if (event.type === 'finish') {
-        finishReason = event.finishReason
-        achieved = event.steering?.achieved ?? null
-      } else {
-        const usage = toUsage(event.usage)
-        send({ type: 'done', id, finish_reason: finishReason, usage, requested, achieved })
-      }
-    }
-  } catch (error) {
-    const isCancel = signal.aborted && error instanceof SteerError && error.code === 'CANCELLED'
-    if (!isCancel) throw error
-    send({ type: 'done', id, finish_reason: 'cancelled', usage: null, requested, achieved })
-  }
-}
+const tooMany = (perSecond: number): SteerError =>
+  new SteerError('RATE_LIMITED', `more than ${perSecond} messages a second; some were not read`)
 
 function parseJson(data: Buffer, isBinary: boolean): unknown {
   if (isBinary) fail('INVALID_JSON', 'expected a text frame, got a binary one')

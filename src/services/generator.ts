@@ -129,6 +129,7 @@ async function* writeChoice(
       const steering = requested && { requested, achieved: achieved ?? null }
       yield { ...event, type: 'finish', choice, ...(steering && { steering }) }
     } else if (event.type === 'start') {
+      text = event.reply?.text ?? ''
       yield { ...event, choice, ...(requested && { requested }) }
     } else {
       text += event.text

@@ -3,10 +3,11 @@
 /** Fails as soon as one source fails; the others are left to the caller's abort signal. */
 export async function* mergeStreams<T>(sources: readonly AsyncIterable<T>[]): AsyncGenerator<T> {
   const iterators = sources.map((source) => source[Symbol.asyncIterator]())
-  const step = async (index: number): Promise<{ index: number; result: IteratorResult<T> }> => ({
-    index,
-    result: await iterators[index]!.next(),
-  })
+  const step = (index: number): Promise<{ index: number; result: IteratorResult<T> }> => {
+    const next = iterators[index]!.next().then((result) => ({ index, result }))
+    next.catch(() => {}) // a reader that leaves does not wait for what it asked for ahead
+    return next
+  }
   const waiting = new Map(iterators.map((_, index) => [index, step(index)]))
   while (waiting.size > 0) {
     const { index, result } = await Promise.race(waiting.values())

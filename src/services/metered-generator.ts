@@ -40,12 +40,17 @@ async function* countStream(
   spend: SpendTokens,
 ): AsyncGenerator<GenerationEvent> {
   let tokens: Tokens = { promptTokens: 0, completionTokens: 0 }
+  // Of a reply that is taken up again, the prompt was counted before: only what is computed anew counts.
+  const isTakenUp = request.options.reply !== undefined
+  const promptTokens = (usage: Pick<TextUsage, 'promptTokens' | 'cachedTokens'>): number =>
+    usage.promptTokens - (isTakenUp ? usage.cachedTokens : 0)
   try {
     for await (const event of events) {
-      if (event.type === 'usage') tokens = event.usage
+      if (event.type === 'usage')
+        tokens = { ...event.usage, promptTokens: promptTokens(event.usage) }
       else if (event.type === 'delta') tokens.completionTokens += event.tokens.length
       else if (event.type === 'start' && event.choice % request.n === 0) {
-        tokens.promptTokens += event.promptTokens
+        tokens.promptTokens += promptTokens(event)
       }
       yield event
     }

@@ -59,6 +59,8 @@ export interface TextRequest {
   frequencyPenalty?: number
   repetitionPenalty?: number
   seed?: number
+  /** What there is of the reply: it stands after the prompt, is not sent again, and counts as what was written. */
+  reply?: ReplySoFar
   /** Texts that end the reply and are not part of it. */
   stop?: string[]
   /** Report log-probabilities with this many alternatives. */
@@ -75,6 +77,17 @@ export interface TextRequest {
   priority?: number
   adapter?: AdapterRef
 }
+
+/** The beginning of a reply, as the deltas brought it or as somebody put it. */
+export type ReplySoFar =
+  | {
+      tokens: number[]
+      /** Its length as it was sent: some of the tokens' text may have waited to be settled. */
+      characters: number
+      /** Go on from the last token boundary within so many characters. */
+      keep?: number
+    }
+  | { text: string }
 
 /** A PEFT folder; `key` is another when its content is. */
 export interface AdapterRef {
@@ -113,6 +126,8 @@ export type TextEvent =
       promptLogprobs?: TextLogprob[]
       /** With `returnTokenIds`. */
       promptTokenIds?: number[]
+      /** Of a reply that is taken up again: where it goes on from. The prompt's tokens include its. */
+      reply?: { tokens: number[]; text: string }
     }
   | {
       type: 'delta'

@@ -13,6 +13,8 @@ export interface TextGenerationOptions {
   stops: readonly string[]
   /** The prompt's tokens when the text continues theirs; none for a chat reply. */
   context?: readonly number[]
+  /** The beginning of the reply, of which so many characters are out already; all of them unless given. */
+  reply?: { tokens: readonly number[]; characters?: number }
   /** The text event for the engine's first one. */
   start(event: StartOfEngine): StartOfText
 }
@@ -33,7 +35,7 @@ export async function* generateText(
   events: AsyncIterable<EngineEvent>,
   options: TextGenerationOptions,
 ): AsyncGenerator<TextEvent> {
-  const { tokenizer, stops, context } = options
+  const { tokenizer, stops, context, reply } = options
   const stream = createTextStream(tokenizer, { context })
   const matcher = createStopMatcher(stops)
   let pending: Pending[] = []
@@ -41,9 +43,13 @@ export async function* generateText(
   let shown = 0 // characters out of the stop matcher
   let usage = { promptTokens: 0, completionTokens: 0, cachedTokens: 0 }
 
+  let ahead = 0 // characters that are out although the stop matcher holds them
+
   /** The delta of `text`, with the waiting tokens that begin before its end. */
-  const delta = (text: string, all: boolean): Delta | null => {
-    shown += text.length
+  const delta = (released: string, all: boolean): Delta | null => {
+    shown += released.length
+    const text = released.slice(ahead)
+    ahead = Math.max(0, ahead - released.length)
     const count = all ? pending.length : pending.findLastIndex((item) => item.at < shown) + 1
     if (text === '' && !all) return null
     const taken = pending.slice(0, count)
@@ -58,18 +64,39 @@ export async function* generateText(
     }
   }
 
+  const accept = (token: number, logprob?: TextLogprob): ReturnType<typeof matcher.push> => {
+    pending.push({ token, logprob, at: decoded })
+    const piece = stream.push(token)
+    decoded += piece.length
+    return matcher.push(piece)
+  }
+
+  /** Brings detokeniser and stop matcher to where they were; true when a stop is complete. */
+  const takeUp = ({ tokens, characters }: NonNullable<typeof reply>): boolean => {
+    let isStopped = false
+    for (const token of tokens) {
+      const { text, stopped } = accept(token)
+      shown += text.length
+      isStopped ||= stopped
+    }
+    pending = []
+    ahead = Math.max(0, (characters ?? decoded) - shown)
+    return isStopped
+  }
+  const isOver = reply ? takeUp(reply) : false
+
   for await (const event of events) {
     if (event.type === 'start') {
       usage = { ...usage, promptTokens: event.promptTokens, cachedTokens: event.cachedTokens }
       yield options.start(event)
+      if (!isOver) continue
+      yield { type: 'done', finishReason: 'stop', usage }
+      return
     } else if (event.type === 'token') {
-      const isFirst = usage.completionTokens === 0 && !context?.length
+      const isFirst = usage.completionTokens === 0 && !context?.length && !reply?.tokens.length
       usage.completionTokens += 1
       const logprob = event.logprob && describeLogprob(tokenizer, event.logprob, isFirst)
-      pending.push({ token: event.token, logprob, at: decoded })
-      const piece = stream.push(event.token)
-      decoded += piece.length
-      const { text, stopped } = matcher.push(piece)
+      const { text, stopped } = accept(event.token, logprob)
       const out = delta(text, false)
       if (out) yield out
       if (stopped) {

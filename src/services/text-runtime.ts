@@ -21,6 +21,7 @@ import type {
   TextEvent,
   TextRequest,
 } from './runtime-types.ts'
+import { takeUpReply, type TakenUp } from './reply-so-far.ts'
 import { describeLogprob, generateText, textOfToken } from './text-generation.ts'
 
 export interface RuntimeParts {
@@ -75,15 +76,21 @@ async function* generate(
     return fail('MODEL_NOT_GENERATIVE', `"${info.id}" predicts attributes`, { param: 'model' })
   }
   const prompt = preparePrompt(parts, request.prompt)
-  const checked = engineRequest(request, prompt, info)
+  const stops = [...prompt.stopStrings, ...(request.stop ?? [])]
+  const reply = request.reply && takeUpReply(tokenizer, request.reply, stops)
+  const checked = engineRequest(request, withReply(prompt, reply), info)
   const adapter = request.adapter && (await loadedAdapter(parts, request.adapter))
   try {
     const events = engine.generate({ ...checked, ...adapter?.choice }, signal)
     yield* generateText(events, {
       tokenizer,
-      stops: [...prompt.stopStrings, ...(request.stop ?? [])],
+      stops,
       context: 'messages' in request.prompt ? [] : prompt.tokens,
-      start: (event) => describeStart(tokenizer, request, prompt.tokens, event),
+      reply,
+      start: (event) => ({
+        ...describeStart(tokenizer, request, prompt.tokens, event),
+        ...(reply && { reply: { tokens: reply.tokens, text: reply.text } }),
+      }),
     })
   } finally {
     adapter?.release()
@@ -102,6 +109,8 @@ async function loadedAdapter(
 
 interface PreparedPrompt {
   tokens: number[]
+  /** So many at the end are the beginning of the reply. */
+  replyTokens?: number
   stopTokens: readonly number[]
   stopStrings: readonly string[]
 }
@@ -116,6 +125,12 @@ function preparePrompt(parts: RuntimeParts, prompt: Prompt): PreparedPrompt {
   const values = labelValues(info, prompt)
   const tokens = template.promptTokens(prompt.messages, values)
   return { tokens, stopTokens: template.stopTokens, stopStrings: template.stopStrings }
+}
+
+function withReply(prompt: PreparedPrompt, reply: TakenUp | undefined): PreparedPrompt {
+  if (!reply) return prompt
+  const tokens = [...prompt.tokens, ...reply.tokens]
+  return { ...prompt, tokens, replyTokens: reply.tokens.length }
 }
 
 type Conversation = Extract<Prompt, { messages: Message[] }>
@@ -160,10 +175,13 @@ function engineRequest(
     ignoreEos,
     returnTokenIds: _returnTokenIds,
     adapter: _adapter,
+    reply: _reply,
     ...sampling
   } = request
+  const { replyTokens = 0 } = prompt
   const room = info.contextLength - prompt.tokens.length
-  const needed = maxTokens === 0 ? 0 : 1
+  // A reply that fills the context ends there; it does not fail.
+  const needed = maxTokens === 0 || replyTokens > 0 ? 0 : 1
   if (room < needed) {
     const reply = needed === 1 ? ' with at least 1 for the reply' : ''
     fail(
@@ -175,7 +193,8 @@ function engineRequest(
   return {
     ...sampling,
     tokens: prompt.tokens,
-    maxTokens: Math.min(maxTokens ?? room, room),
+    replyTokens,
+    maxTokens: Math.min(Math.max(0, (maxTokens ?? Infinity) - replyTokens), room),
     stopTokens: prompt.stopTokens,
     ignoreStop: ignoreEos,
     echo: request.echo === true && request.logprobs !== undefined,
