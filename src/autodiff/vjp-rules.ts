@@ -243,7 +243,8 @@ export const vjpRules: { readonly [K in OpType]: VjpRule<K> | 'none' } = {
     if (attrs.axis !== 0) throw new Error('internal: Gather has a gradient on axis 0 only')
     const indices = b.op('Reshape', [x[1]!], { shape: [-1], dims: ['rows'] })
     const rows = flatten(b, dy)
-    return [b.op('ScatterAddRows', [indices, rows, x[0]!], {}), null]
+    const { distinct = false } = attrs
+    return [b.op('ScatterAddRows', [indices, rows, x[0]!], { distinct }), null]
   },
   ScatterAddRows: ({ b, x, dy }) => [null, b.op('Gather', [dy, x[0]!], { axis: 0 }), null],
   PickColumns: ({ b, x, dy }) => [b.op('UnpickColumns', [dy, x[1]!, x[0]!], {}), null],

@@ -175,8 +175,12 @@ const emitRotary: EmitRule<'Rotary'> = ({ e, node, i, o, attrs }) => {
   e.nodeTo(o, 'Concat', [low, high, ...names.slice(2)], { axis: { int: -1 } })
 }
 
-const emitScatterAddRows: EmitRule<'ScatterAddRows'> = ({ e, node, i, o }) => {
+const emitScatterAddRows: EmitRule<'ScatterAddRows'> = ({ e, node, i, o, attrs }) => {
   const zeros = e.node('Expand', [e.float(0, input(node, 1).type), e.node('Shape', [i[2]!])])
+  if (attrs.distinct) {
+    e.nodeTo(o, 'ScatterND', [zeros, unsqueezeLast(e, i[0]!), i[1]!])
+    return
+  }
   const indices = e.node('Expand', [unsqueezeLast(e, i[0]!), e.node('Shape', [i[1]!])])
   // ScatterElements, not ScatterND: the latter races on duplicate indices (ORT 1.30, CPU).
   e.nodeTo(o, 'ScatterElements', [zeros, indices, i[1]!], {

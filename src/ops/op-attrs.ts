@@ -53,10 +53,13 @@ export interface OpAttrs {
   /** int64 [n] = 0 … n−1 where n is the size of the input's axis. */
   ArangeLike: { axis: number }
   // Indexing.
-  /** Entries of one axis of the data at int64 indices; the axis is replaced by the indices' shape. */
-  Gather: { axis: number }
+  /**
+   * Entries of one axis of the data at int64 indices; the axis is replaced by the indices' shape. `distinct`: no index
+   * comes twice, which makes the gradient cheaper.
+   */
+  Gather: { axis: number; distinct?: boolean }
   /** (indices int64 [T], updates [T, C], like [R, C]) → [R, C]: the updates summed at their rows. */
-  ScatterAddRows: NoAttrs
+  ScatterAddRows: { distinct?: boolean }
   /** data [T, C], indices int64 [T] → [T]: data[t, indices[t]]. */
   PickColumns: NoAttrs
   /** The adjoint of PickColumns: (dy [T], indices [T], like [T, C]) → [T, C]. */

@@ -53,7 +53,7 @@ interface Forward {
 function flatRows(b: Builder, hidden: Value, positions: Value): Value {
   const size = Number(hidden.shape.at(-1))
   const flat = b.op('Reshape', [hidden], { shape: [-1, size], dims: ['tokens'] })
-  return b.op('Gather', [flat, positions], { axis: 0 })
+  return b.op('Gather', [flat, positions], { axis: 0, distinct: true })
 }
 
 /** Σ_t w_t · −log p(target_t) over the counted positions only. */

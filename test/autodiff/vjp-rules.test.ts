@@ -184,6 +184,23 @@ const cases: Case[] = [
     f: (b, { x, at }) => b.op('Gather', [x!, at!], { axis: 0 }),
   },
   {
+    op: 'Gather',
+    name: 'Gather of distinct rows',
+    inputs: { x: [4, 3] },
+    fixed: { at: int([3], 3, 0, 2) },
+    f: (b, { x, at }) => b.op('Gather', [x!, at!], { axis: 0, distinct: true }),
+  },
+  {
+    op: 'ScatterAddRows',
+    name: 'ScatterAddRows to distinct rows',
+    inputs: { x: [2, 3] },
+    fixed: {
+      at: int([2], 2, 0),
+      like: { type: 'float64', feed: { shape: [3, 3], data: Array<number>(9).fill(0) } },
+    },
+    f: (b, { x, at, like }) => b.op('ScatterAddRows', [at!, x!, like!], { distinct: true }),
+  },
+  {
     op: 'ScatterAddRows',
     name: 'ScatterAddRows with repeated rows',
     inputs: { x: [4, 3] },
