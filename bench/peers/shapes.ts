@@ -40,6 +40,21 @@ export const shapes = {
     use_sliding_window: false,
     vocab_size: 151_936,
   },
+  /** Of no published model: small enough to train all of it on a laptop. */
+  'llama-7m': {
+    ...common,
+    architectures: ['LlamaForCausalLM'],
+    model_type: 'llama',
+    hidden_size: 256,
+    intermediate_size: 688,
+    max_position_embeddings: 1024,
+    num_attention_heads: 8,
+    num_hidden_layers: 8,
+    num_key_value_heads: 4,
+    rms_norm_eps: 1e-5,
+    rope_theta: 10_000,
+    vocab_size: 4096,
+  },
 } as const
 
 export type ShapeName = keyof typeof shapes

@@ -5,6 +5,7 @@ import { runPrefillBench } from '../../bench/prefill.bench.ts'
 import { runPrefixBench } from '../../bench/prefix.bench.ts'
 import { runSamplerBench } from '../../bench/sampler.bench.ts'
 import { runTrainBench } from '../../bench/train.bench.ts'
+import { runTrainPeersBench } from '../../bench/peers/train-peers.bench.ts'
 import { fail } from '../errors.ts'
 import { resolveModel } from '../registry/locate-model.ts'
 import { helpText, parseFlags, type FlagValues } from '../util/args.ts'
@@ -25,7 +26,11 @@ const flags = {
   peers: {
     type: 'boolean',
     default: false,
-    help: 'decode, prefill: beside llama.cpp on random 4-bit weights',
+    help: 'decode, prefill: beside llama.cpp on random 4-bit weights; train: beside PyTorch',
+  },
+  python: {
+    type: 'string',
+    help: 'train --peers: Python with torch, transformers and peft (STEERLM_PYTHON; python3)',
   },
   home: { type: 'string', help: 'data folder (STEERLM_HOME, ~/.steerlm)' },
 } as const
@@ -40,14 +45,19 @@ const benches = {
   train: runTrainBench,
 }
 
-/** Installs llama.cpp's npm package into the data folder on its first use. */
+/** Installs llama.cpp's npm package into the data folder on its first use; PyTorch must be there. */
 async function runPeers(topics: readonly string[], values: Values): Promise<number> {
   const { rounds, threads, batch } = values
   const { home } = modelPlaces(values.home)
   const asked = topics.length ? topics : ['decode', 'prefill']
   for (const topic of asked) {
+    if (topic === 'train') {
+      const python = values.python ?? process.env.STEERLM_PYTHON ?? 'python3'
+      await runTrainPeersBench({ home, python, rounds, threads: threads || undefined })
+      continue
+    }
     if (topic !== 'decode' && topic !== 'prefill')
-      return fail('BAD_ARGUMENT', `bench --peers: expected decode or prefill, got "${topic}"`)
+      return fail('BAD_ARGUMENT', `bench --peers: decode, prefill or train, got "${topic}"`)
     const batches = batch.length ? { batches: batch } : {}
     await runPeersBench(topic, { home, rounds, threads: threads || undefined, ...batches })
   }

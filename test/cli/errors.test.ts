@@ -33,6 +33,10 @@ const cases: Readonly<Record<string, [args: string[], line: RegExp]>> = {
     train('--data', 'good', '--batch-size', '0'),
     /--batch-size: expected at least 1/,
   ],
+  'a Python that is not there': [
+    ['bench', 'train', '--peers', '--python', './no-python'],
+    /--python \.\/no-python: spawn .*ENOENT/,
+  ],
   'a missing flag': [train(), /--data: is needed/],
   'an unknown kind of training': [
     ['train', 'rlhf', '--data', 'good', '--name', 'x'],
