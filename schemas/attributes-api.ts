@@ -24,10 +24,16 @@ const conversation = {
   messages: InputMessages,
 }
 
+const predictHead = {
+  model: z.string(),
+  /** false: the scores as they are, without the model's calibration. */
+  calibrated: z.boolean().nullish(),
+}
+
 export const PredictRequest = z.union([
-  z.strictObject({ model: z.string(), ...conversation }),
+  z.strictObject({ ...predictHead, ...conversation }),
   z.strictObject({
-    model: z.string(),
+    ...predictHead,
     inputs: z.array(z.strictObject(conversation)).min(1).max(256),
   }),
 ])
@@ -36,7 +42,18 @@ export type PredictRequest = z.infer<typeof PredictRequest>
 export const PredictResponse = z.strictObject({
   object: z.literal('list'),
   model: z.string(),
-  /** In the order of the inputs. Values are not cut to the attribute's range. */
-  data: z.array(z.strictObject({ attributes: AttributeValues })),
+  /** Whether the values went through the model's calibration. */
+  calibrated: z.boolean(),
+  data: z.array(
+    z.strictObject({
+      /** In the order of the inputs. Values are not cut to the attribute's range. */
+      attributes: AttributeValues,
+      /**
+       * By attribute: the probability that raters give the level that the value rounds to. Where the model was not
+       * calibrated, it rests on an assumed spread.
+       */
+      confidence: AttributeValues,
+    }),
+  ),
 })
 export type PredictResponse = z.infer<typeof PredictResponse>

@@ -3,6 +3,7 @@
  */
 import { z } from 'zod'
 import { AttributeSet } from './attributes.ts'
+import { Calibration } from './calibration.ts'
 
 export const TemplateKind = z.enum(['chat', 'nemo'])
 export type TemplateKind = z.infer<typeof TemplateKind>
@@ -26,6 +27,8 @@ export const ModelManifest = z
     /** Empty: the model cannot be steered. */
     attributes: AttributeSet,
     combinations: z.array(LabelCombination).optional(),
+    /** Of an attribute model: from scores to ratings. */
+    calibration: Calibration.optional(),
     /** What `import --quantize` made of the weights; absent: they are as they came. */
     quantization: QuantizationScheme.optional(),
     /** How the model came to be: hyper-parameters, seeds, data set hashes, code version per stage. */

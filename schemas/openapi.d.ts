@@ -1483,9 +1483,11 @@ export interface components {
         };
         PredictRequest: {
             model: string;
+            calibrated?: boolean | null;
             messages: components["schemas"]["InputMessage"][];
         } | {
             model: string;
+            calibrated?: boolean | null;
             inputs: {
                 messages: components["schemas"]["InputMessage"][];
             }[];
@@ -1494,8 +1496,12 @@ export interface components {
             /** @constant */
             object: "list";
             model: string;
+            calibrated: boolean;
             data: {
                 attributes: {
+                    [key: string]: number;
+                };
+                confidence: {
                     [key: string]: number;
                 };
             }[];

@@ -1,6 +1,7 @@
 /** The model cards of the bundled models, from their manifests and the reports of the demo training. */
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { calibrationTable } from '../src/registry/model-card.ts'
 import { ModelManifest } from '../schemas/model-manifest.ts'
 import { SteeringReport } from '../schemas/steering-report.ts'
 import type { ApmFigures } from '../src/services/evaluation/apm-report.ts'
@@ -105,6 +106,6 @@ Held-out rated replies. The ceiling is the correlation of the true values with t
 ${apmTable(apm.figures)}
 
 ${stageTable((judge.stages ?? []) as Stage[])}
-`
+${judge.calibration ? `\n## Calibration\n\nOn the replies held back from its training.\n\n${calibrationTable(judge.calibration)}\n` : ''}`
   writeFileSync(join(home, 'models', 'village-apm', MODEL_CARD_FILE), apmCard)
 }

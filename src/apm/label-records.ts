@@ -1,24 +1,29 @@
 /** Labelling: an attribute model's scores, put on the replies of conversations. */
 import type { AttributeSet } from '../../schemas/attributes.ts'
+import type { Calibration } from '../../schemas/calibration.ts'
 import type { ConversationRecord, Message } from '../../schemas/records.ts'
 import type { PromptTemplate } from '../datasets/prompt-template.ts'
 import type { Scorer } from '../engine/index.ts'
+import { calibrated } from '../labels/calibration.ts'
 
 export interface Labeller {
   readonly scorer: Scorer
   /** The attribute model's own template. */
   readonly template: PromptTemplate
   readonly attributes: AttributeSet
+  /** Unset: the scores are taken as they are. */
+  readonly calibration?: Calibration
 }
 
-/** Scores by name, clamped to each attribute's range, to three decimals. */
+/** Scores by name, calibrated, clamped to each attribute's range, to three decimals. */
 export const attributeValues = (
   attributes: AttributeSet,
   scores: Float32Array,
+  calibration?: Calibration,
 ): Record<string, number> =>
   Object.fromEntries(
     attributes.map(({ name, min, max }, a) => {
-      const value = Math.min(max, Math.max(min, scores[a]!))
+      const value = Math.min(max, Math.max(min, calibrated(calibration, name, scores[a]!)))
       return [name, Math.round(value * 1000) / 1000]
     }),
   )
@@ -29,7 +34,7 @@ export type PredictedValues = Record<string, number>[]
 /** Rates every reply of the conversations. */
 export async function predictReplies(
   records: readonly ConversationRecord[],
-  { scorer, template, attributes }: Labeller,
+  { scorer, template, attributes, calibration }: Labeller,
 ): Promise<PredictedValues[]> {
   const rows = records.map(({ messages }) =>
     messages.flatMap(({ role }, turn) =>
@@ -38,7 +43,9 @@ export async function predictReplies(
   )
   const scores = await scorer.score(rows.flat())
   let next = 0
-  return rows.map((replies) => replies.map(() => attributeValues(attributes, scores[next++]!)))
+  return rows.map((replies) =>
+    replies.map(() => attributeValues(attributes, scores[next++]!, calibration)),
+  )
 }
 
 /** A conversation with these values on its replies; what raters said is replaced, because the model denoises it. */

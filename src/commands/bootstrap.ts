@@ -150,7 +150,8 @@ async function labelSamples(
   const scorer = await createScorer({ modelDir: apm.dir })
   try {
     const { template, manifest } = apm
-    return await labelRecords(records, { scorer, template, attributes: manifest.attributes })
+    const { attributes, calibration } = manifest
+    return await labelRecords(records, { scorer, template, attributes, calibration })
   } finally {
     await scorer.dispose()
   }

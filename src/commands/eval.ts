@@ -47,6 +47,11 @@ const flags = {
   concurrency: { type: 'integer', default: 16, min: 1, max: 64, help: 'replies generated at once' },
   seed: { type: 'integer', default: 1, min: 0, help: 'of requests, replies and intervals' },
   threads: { type: 'integer', default: 0, min: 0, help: 'CPU threads; 0: all cores' },
+  uncalibrated: {
+    type: 'boolean',
+    default: false,
+    help: "take the scores as they are, without the attribute model's calibration",
+  },
   out: { type: 'string', help: 'write the report as JSON to this file' },
   html: { type: 'string', help: 'steering: write the report as a page to this file' },
   'work-file': {
@@ -104,11 +109,13 @@ const meterJudge: Judge = async (inputs) =>
   })
 
 const apmJudge =
-  (scorer: Scorer, apm: OpenedModel): Judge =>
+  (scorer: Scorer, apm: OpenedModel, values: Values): Judge =>
   async (inputs) => {
     const rows = inputs.map((messages) => apm.template.scoringTokens(messages))
     const scores = await scorer.score(rows)
-    return scores.map((row) => attributeValues(apm.manifest.attributes, row))
+    const { attributes, calibration } = apm.manifest
+    const used = values.uncalibrated ? undefined : calibration
+    return scores.map((row) => attributeValues(attributes, row, used))
   }
 
 async function emit(values: Values, report: unknown, text: string): Promise<void> {
@@ -153,7 +160,7 @@ async function steering(values: Values): Promise<void> {
   const judge = values.apm === undefined ? undefined : await openApm(values.apm, values)
   const judges: Record<string, Judge> = {
     ...(values.meters === 'village' && { meters: meterJudge }),
-    ...(judge && { apm: apmJudge(judge.scorer, judge.apm) }),
+    ...(judge && { apm: apmJudge(judge.scorer, judge.apm, values) }),
   }
   checkJudges(attributes, judges)
   const engine = await createEngine({
@@ -238,9 +245,13 @@ async function apm(values: Values): Promise<void> {
         if (rated) inputs.push(messages.slice(0, i + 1))
       })
     }
-    const identity = { apm: model.manifest, data: dataset.manifest.sha256 }
+    const identity = {
+      apm: model.manifest,
+      data: dataset.manifest.sha256,
+      raw: values.uncalibrated,
+    }
     const work = await openWorkLog<Record<string, number>[]>(values['work-file'], identity)
-    const predictions = await judgeInChunks(apmJudge(scorer, model), inputs, work)
+    const predictions = await judgeInChunks(apmJudge(scorer, model, values), inputs, work)
     const replies = inputs.map((messages, i): RatedReply => {
       const { attributes: rated, ratings, truth } = messages.at(-1)!
       return { predicted: predictions[i]!, rated: rated!, ratings, truth }

@@ -15,6 +15,11 @@ const flags = {
   data: { type: 'string', required: true, help: 'data set to label' },
   apm: { type: 'string', required: true, help: 'attribute model' },
   name: { type: 'string', required: true, help: 'name of the labelled data set' },
+  uncalibrated: {
+    type: 'boolean',
+    default: false,
+    help: "take the scores as they are, without the attribute model's calibration",
+  },
   overwrite: { type: 'boolean', default: false, help: 'replace a data set of that name' },
   threads: { type: 'integer', default: 0, min: 0, help: 'CPU threads; 0: all cores' },
   'work-file': {
@@ -51,17 +56,23 @@ export async function run(argv: string[]): Promise<number> {
   if (manifest.kind !== 'attribute-model')
     fail('MODEL_NOT_PREDICTIVE', `--apm: "${values.apm}" is a ${manifest.kind}`)
   const { attributes } = manifest
+  const calibration = values.uncalibrated ? undefined : manifest.calibration
   const threads = values.threads || availableParallelism()
   const scorer = await createScorer({ modelDir: dir, threads })
   const progress = createProgress({ label: 'label', total: dataset.manifest.rows, unit: 'rows' })
-  const identity = { data: dataset.manifest.sha256, apm: manifest, chunk: CHUNK }
+  const identity = {
+    data: dataset.manifest.sha256,
+    apm: manifest,
+    chunk: CHUNK,
+    raw: values.uncalibrated,
+  }
   const work = await openWorkLog<PredictedValues[]>(values['work-file'], identity)
   const pause = createPausePoint()
   async function predict(chunk: readonly ConversationRecord[], index: number) {
     const kept = work.kept.get(index)
     if (kept) return kept
     await pause()
-    const predicted = await predictReplies(chunk, { scorer, template, attributes })
+    const predicted = await predictReplies(chunk, { scorer, template, attributes, calibration })
     await work.add(index, predicted)
     return predicted
   }

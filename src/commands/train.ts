@@ -1,6 +1,9 @@
 /** `steerlm train pretrain|apm|sft`: the steps of SteerLM that train. */
 import { readFile, rm } from 'node:fs/promises'
+import type { Calibration } from '../../schemas/calibration.ts'
+import { calibrateScorer, type RatedTokens } from '../apm/calibrate-scorer.ts'
 import { openModel, parseModelConfig, uniformPositions, type ModelConfig } from '../arch/index.ts'
+import type { AttributeSet } from '../../schemas/attributes.ts'
 import { openDataset, type Dataset } from '../datasets/dataset-store.ts'
 import { fail } from '../errors.ts'
 import { attributeSet } from '../labels/attribute-sets.ts'
@@ -26,6 +29,7 @@ import {
   ratedRows,
   rawRows,
   seenCombinations,
+  splitByPrompt,
   splitRows,
 } from './training-rows.ts'
 import { modelPlaces, openModelFolder, openModelText, type OpenedModel } from './workplace.ts'
@@ -54,7 +58,13 @@ const flags = {
     default: false,
     help: 'sft: one token for every name:value of the label line',
   },
-  validation: { type: 'number', default: 0, min: 0, max: 0.5, help: 'share of rows held back' },
+  validation: {
+    type: 'number',
+    default: 0,
+    min: 0,
+    max: 0.5,
+    help: 'share of rows held back; apm: by prompt, and calibrated on them',
+  },
   lora: { type: 'integer', default: 0, min: 0, help: 'rank of LoRA adapters; 0: all weights' },
   alpha: { type: 'number', default: 16, min: 0, help: 'LoRA α' },
   'init-adapter': { type: 'string', help: 'PEFT folder to go on from' },
@@ -131,6 +141,8 @@ async function withLabelTokens(base: Base, kind: Kind, values: Values, dir: stri
 interface Prepared {
   readonly rows: TrainRows
   readonly combinations?: { values: number[]; count: number }[]
+  /** Rated rows that the training does not see, of an attribute model. */
+  readonly heldOut?: readonly RatedTokens[]
 }
 
 async function prepare(
@@ -151,8 +163,9 @@ async function prepare(
   if (kind === 'apm') {
     const all = await ratedRows(dataset, template, attributes)
     const bias = labelMeans(all, attributes)
-    const split = splitRows(all, validation, seed)
-    return { rows: { kind: 'regression', attributes: attributes.length, bias, ...split } }
+    const split = splitByPrompt(all, validation, seed)
+    const rows = { kind: 'regression' as const, attributes: attributes.length, bias, ...split }
+    return { rows, heldOut: split.validation }
   }
   if (dataset.manifest.kind === 'tokens')
     return { rows: { kind: 'lm', ...splitRows(await rawRows(dataset), validation, seed) } }
@@ -242,19 +255,33 @@ async function finalWeights({ base, trained }: Outcome) {
   return { tensors, shapes }
 }
 
+/** On the rows held back, where there are enough of them. */
+async function calibrate(
+  { prepared: { heldOut = [] }, values }: Outcome,
+  dir: string,
+  attributes: AttributeSet,
+): Promise<Calibration | undefined> {
+  if (heldOut.length === 0) return undefined
+  const threads = values.threads || undefined
+  const calibration = await calibrateScorer(dir, heldOut, { attributes, threads })
+  return Object.keys(calibration).length > 0 ? calibration : undefined
+}
+
 async function writeOutcome(outcome: Outcome, path: string): Promise<void> {
   const { values, base, trained } = outcome
   const { adapter } = trained
+  const manifest = manifestOf(outcome)
   await writeModel({
     path,
     textFrom: base.text.dir,
     config: base.rawConfig,
     ...(await finalWeights(outcome)),
-    manifest: manifestOf(outcome),
+    manifest,
     dtype: values.dtype as 'f32' | 'f16',
-    more:
-      adapter &&
-      ((dir) => writeAdapter(join(dir, 'adapter'), adapter, trained.shapes, values.base!)),
+    more: async (dir) => {
+      if (adapter) await writeAdapter(join(dir, 'adapter'), adapter, trained.shapes, values.base!)
+      return { calibration: await calibrate(outcome, dir, manifest.attributes) }
+    },
   })
 }
 

@@ -25,6 +25,20 @@ export function splitRows<Row>(rows: readonly Row[], share: number, seed: number
   }
 }
 
+/** The same by prompt: replies to one prompt are all trained on or all held back, about `share` of the rows. */
+export function splitByPrompt<Row extends { readonly prompt: string }>(
+  rows: readonly Row[],
+  share: number,
+  seed: number,
+): RowSplit<Row> {
+  const prompts = [...new Set(rows.map(({ prompt }) => prompt))]
+  const held = new Set(splitRows(prompts, share, seed).validation)
+  return {
+    train: rows.filter(({ prompt }) => !held.has(prompt)),
+    validation: rows.filter(({ prompt }) => held.has(prompt)),
+  }
+}
+
 /** Raw rows as they come: `first_loss_token` and what follows count. */
 export async function rawRows(dataset: Dataset): Promise<TokenRow[]> {
   const rows: TokenRow[] = []
@@ -69,19 +83,23 @@ export async function conditionedRows(
   return rows
 }
 
+/** `prompt`: the conversation's first user message, which replies to variants of it share. */
+export type RatedRow = ScoredRow & { readonly prompt: string }
+
 /** One row for every rated reply: the conversation up to it and its values, NaN where unrated. */
 export async function ratedRows(
   dataset: Dataset,
   template: PromptTemplate,
   attributes: AttributeSet,
-): Promise<ScoredRow[]> {
-  const rows: ScoredRow[] = []
+): Promise<RatedRow[]> {
+  const rows: RatedRow[] = []
   for await (const { messages } of dataset.conversations()) {
+    const prompt = messages.find(({ role }) => role === 'user')?.content ?? ''
     messages.forEach((message, i) => {
       const values = message.attributes ?? {}
       const labels = attributes.map(({ name }) => values[name] ?? NaN)
       if (message.role !== 'assistant' || labels.every(Number.isNaN)) return
-      rows.push({ tokens: template.scoringTokens(messages.slice(0, i + 1)), labels })
+      rows.push({ tokens: template.scoringTokens(messages.slice(0, i + 1)), labels, prompt })
     })
   }
   return rows

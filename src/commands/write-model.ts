@@ -31,8 +31,8 @@ export interface ModelToWrite {
   readonly shapes: Shapes
   readonly manifest: ModelManifest
   readonly dtype: 'f32' | 'f16'
-  /** Writes more files into the folder before it is put in place. */
-  readonly more?: (dir: string) => Promise<void>
+  /** Writes more files into the folder, whose weights are there, before it is put in place; adds to the manifest. */
+  readonly more?: (dir: string) => Promise<Partial<ModelManifest>>
 }
 
 /** Content of a model folder's `config.json`, as it stands there. */
@@ -77,7 +77,7 @@ export async function writeModel(model: ModelToWrite): Promise<void> {
       })
       await writeSafetensors(join(dir, 'head.safetensors'), head)
     }
-    await model.more?.(dir)
-    await writeManifest(dir, model.manifest)
+    const more = await model.more?.(dir)
+    await writeManifest(dir, { ...model.manifest, ...more })
   })
 }

@@ -7,6 +7,7 @@ import {
   type PredictResponse,
 } from '../../schemas/attributes-api.ts'
 import type { Health, Model, ModelList, Readiness } from '../../schemas/models.ts'
+import { confidences } from '../labels/calibration.ts'
 import type { Models } from '../services/models.ts'
 import type { ModelRuntime } from '../services/runtime-types.ts'
 import { disconnectSignal } from './event-stream.ts'
@@ -54,14 +55,22 @@ export const modelRoutes = (models: Models) => async (app: FastifyInstance) => {
   app.post('/v1/attributes/predict', async (request, reply): Promise<PredictResponse> => {
     const body = parseInput(PredictRequest, request.body)
     const inputs = 'inputs' in body ? body.inputs : [body]
-    const values = await models.getPredictive(body.model).predict(
+    const judge = models.getPredictive(body.model)
+    const { attributes, calibration } = judge.info
+    const raw = body.calibrated === false
+    const values = await judge.predict(
       inputs.map((input) => toMessages(input.messages)),
       disconnectSignal(reply),
+      { raw },
     )
     return {
       object: 'list',
       model: body.model,
-      data: values.map((attributes) => ({ attributes })),
+      calibrated: !raw && calibration !== undefined,
+      data: values.map((predicted) => ({
+        attributes: predicted,
+        confidence: confidences(attributes, predicted, raw ? undefined : calibration),
+      })),
     }
   })
 

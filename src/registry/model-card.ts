@@ -1,4 +1,5 @@
 /** A model card from the manifest, for models that bring none: what it is, how it was made, what was measured. */
+import type { Calibration } from '../../schemas/calibration.ts'
 import type { ModelManifest } from '../../schemas/model-manifest.ts'
 import { isObject } from '../text/json-file.ts'
 
@@ -14,6 +15,7 @@ export function modelCard(
     `---\nlibrary_name: steerlm\n---\n\n# ${name}\n\n${introduction(manifest)}`,
     attributeSection(manifest),
     stageSection(manifest.stages ?? []),
+    calibrationSection(manifest.calibration ?? {}),
     metricSection(manifest.metrics ?? {}),
     section('Files', table(['file', 'bytes'], files.map(({ path, bytes }) => [path, bytes]))), // prettier-ignore
   ]
@@ -87,6 +89,30 @@ function settingsOf(stage: Record<string, unknown>): string {
 function metricSection(metrics: Readonly<Record<string, unknown>>): string {
   const rows = Object.entries(metrics).map(([name, value]) => [name, value])
   return rows.length === 0 ? '' : section('Measured', table(['figure', 'value'], rows))
+}
+
+function calibrationSection(calibration: Calibration): string {
+  const isEmpty = Object.keys(calibration).length === 0
+  return isEmpty ? '' : section('Calibration', calibrationTable(calibration))
+}
+
+/** Markdown: what calibration changed, by attribute. */
+export function calibrationTable(calibration: Calibration): string {
+  const head = ['attribute', 'replies', 'map', 'error before', 'after', 'spread', 'error of the confidence'] // prettier-ignore
+  const rows = Object.entries(calibration).map(([name, fitted]) => [
+    name,
+    fitted.rows,
+    fitted.method,
+    fitted.error.before,
+    fitted.error.after,
+    fitted.spread.map(([, sd]) => sd.toFixed(2)).join(', '),
+    fitted.confidence_error,
+  ])
+  const note =
+    'Errors are means over ten bins of |mean predicted − mean rated|, in levels; `after`, and of the confidence (the ' +
+    'probability that raters give the level that the prediction rounds to), measured on the half of the prompts that ' +
+    'was not fitted. Spread: standard deviation of ratings around the prediction, from low to high predictions.'
+  return `${table(head, rows)}\n\n${note}`
 }
 
 const section = (title: string, body: string): string => `## ${title}\n\n${body}`

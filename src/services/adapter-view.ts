@@ -1,5 +1,4 @@
 /** An adapter as a model of its own: its base, with the adapter in every request. */
-import type { Message } from '../../schemas/records.ts'
 import { parseModelReference } from '../registry/model-name.ts'
 import type {
   AdapterRef,
@@ -72,8 +71,8 @@ export class AdapterView implements ModelRuntime {
     return this.#base.generate({ ...request, adapter: this.#adapter }, signal)
   }
 
-  predict(inputs: Message[][], signal?: AbortSignal): Promise<Record<string, number>[]> {
-    return this.#base.predict(inputs, signal)
+  predict(...args: Parameters<ModelRuntime['predict']>): Promise<Record<string, number>[]> {
+    return this.#base.predict(...args)
   }
 
   countTokens(prompt: Prompt): Promise<number> {

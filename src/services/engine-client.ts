@@ -15,6 +15,7 @@ import type {
   EncodedPrompt,
   ModelInfo,
   ModelRuntime,
+  PredictOptions,
   Prompt,
   TextEvent,
   TextRequest,
@@ -103,8 +104,13 @@ export class EngineClient implements ModelRuntime {
     }
   }
 
-  async predict(inputs: Message[][], signal?: AbortSignal): Promise<Record<string, number>[]> {
-    for await (const answer of this.#ask((id) => ({ type: 'predict', id, inputs }), signal)) {
+  async predict(
+    inputs: Message[][],
+    signal?: AbortSignal,
+    options?: PredictOptions,
+  ): Promise<Record<string, number>[]> {
+    const ask = (id: number): ToEngine => ({ type: 'predict', id, inputs, options })
+    for await (const answer of this.#ask(ask, signal)) {
       if (answer.type === 'predicted') return answer.values
     }
     return fail('INTERNAL', 'internal: the engine process ended a prediction without values')

@@ -62,9 +62,9 @@ export function hostEngine(port: ParentPort, loadRuntime: LoadRuntime): void {
         }
       })
     } else if (message.type === 'predict') {
-      const { id, inputs } = message
+      const { id, inputs, options } = message
       void run(id, async (signal) => {
-        post({ type: 'predicted', id, values: await runtime!.predict(inputs, signal) })
+        post({ type: 'predicted', id, values: await runtime!.predict(inputs, signal, options) })
       })
     } else if (message.type === 'count') {
       const { id, prompt } = message

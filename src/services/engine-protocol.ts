@@ -7,6 +7,7 @@ import type {
   EncodeOptions,
   EncodedPrompt,
   ModelInfo,
+  PredictOptions,
   Prompt,
   TextEvent,
   TextRequest,
@@ -16,7 +17,7 @@ import type {
 export type ToEngine =
   | { type: 'load'; dir: string; options: LoadOptions }
   | { type: 'generate'; id: number; request: TextRequest }
-  | { type: 'predict'; id: number; inputs: Message[][] }
+  | { type: 'predict'; id: number; inputs: Message[][]; options?: PredictOptions }
   | { type: 'count'; id: number; prompt: Prompt }
   | { type: 'encode'; id: number; prompt: Prompt; options?: EncodeOptions }
   | { type: 'decode'; id: number; tokens: readonly number[] }

@@ -56,6 +56,7 @@ export async function loadModelRuntime(
     ...(loaded.kv && { kv: loaded.kv }),
     created: await createdSeconds(dir, manifest),
     template: template ? manifest.template : 'none',
+    calibration: manifest.calibration,
     combinations: manifest.combinations,
     sampling,
     attributeModel: attributeModelOf(manifest) ?? undefined,

@@ -4,6 +4,7 @@
  * Everything here but the interface itself can be sent between processes.
  */
 import type { AttributeSpec } from '../../schemas/attributes.ts'
+import type { Calibration } from '../../schemas/calibration.ts'
 import type { ModelManifest } from '../../schemas/model-manifest.ts'
 import type { Message } from '../../schemas/records.ts'
 import type { KvBudget } from '../engine/index.ts'
@@ -22,6 +23,8 @@ export interface ModelInfo {
   created: number
   /** How conversations become prompts; `none` when the checkpoint has no chat template. */
   template: 'chat' | 'nemo' | 'none'
+  /** From scores to ratings, of an attribute model that was calibrated. */
+  calibration?: Calibration
   /** Label combinations seen in training. */
   combinations?: ModelManifest['combinations']
   /** What `generation_config.json` asks for; requests that say nothing get it. */
@@ -149,6 +152,11 @@ export interface EncodedPrompt {
   text: string
 }
 
+export interface PredictOptions {
+  /** The scores as they are, without the calibration. */
+  raw?: boolean
+}
+
 export interface DecodedTokens {
   text: string
   /** The text of each token; a part of a character shows as U+FFFD. */
@@ -166,10 +174,15 @@ export interface ModelRuntime {
    */
   generate(request: TextRequest, signal?: AbortSignal): AsyncIterable<TextEvent>
   /**
-   * The attribute values of conversations that end with an assistant message, in order; not cut to the range.
+   * The attribute values of conversations that end with an assistant message, in order, calibrated where the model is;
+   * not cut to the range.
    * Fails with MODEL_NOT_PREDICTIVE, CONTEXT_TOO_LONG or BAD_REQUEST.
    */
-  predict(inputs: Message[][], signal?: AbortSignal): Promise<Record<string, number>[]>
+  predict(
+    inputs: Message[][],
+    signal?: AbortSignal,
+    options?: PredictOptions,
+  ): Promise<Record<string, number>[]>
   /**
    * The length of a prompt, without running the model; it may be longer than the context.
    * Fails with ATTRIBUTE_UNKNOWN, ATTRIBUTE_OUT_OF_RANGE or BAD_TEMPLATE.

@@ -1,5 +1,4 @@
 /** A model as one of the names that it is served under: the engine's, with the name and version that requests see. */
-import type { Message } from '../../schemas/records.ts'
 import { fail } from '../errors.ts'
 import type { PooledEngine, Release } from './engine-pool.ts'
 import type {
@@ -42,10 +41,10 @@ export class ServedView implements ModelRuntime {
     }
   }
 
-  async predict(inputs: Message[][], signal?: AbortSignal): Promise<Record<string, number>[]> {
+  async predict(...args: Parameters<ModelRuntime['predict']>): Promise<Record<string, number>[]> {
     const release = this.hold()
     try {
-      return await this.#engine.runtime.predict(inputs, signal)
+      return await this.#engine.runtime.predict(...args)
     } finally {
       release()
     }

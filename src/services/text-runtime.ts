@@ -7,6 +7,7 @@ import type { Message } from '../../schemas/records.ts'
 import type { PromptTemplate } from '../datasets/prompt-template.ts'
 import type { Engine, EngineEvent, EngineRequest, Scorer } from '../engine/index.ts'
 import { fail } from '../errors.ts'
+import { calibratedValues } from '../labels/calibration.ts'
 import { validateAttributes } from '../labels/label-codec.ts'
 import type { Tokenizer } from '../text/tokenizer.ts'
 import type { AdapterCache } from './adapter-cache.ts'
@@ -17,6 +18,7 @@ import type {
   EncodedPrompt,
   ModelInfo,
   ModelRuntime,
+  PredictOptions,
   Prompt,
   TextEvent,
   TextRequest,
@@ -45,7 +47,7 @@ export function createModelRuntime(parts: RuntimeParts): ModelRuntime {
     info,
     ready: true,
     generate: (request, signal) => generate(parts, request, signal),
-    predict: (inputs, signal) => predict(parts, inputs, signal),
+    predict: (inputs, signal, predictOptions) => predict(parts, inputs, signal, predictOptions),
     countTokens: async (prompt) => preparePrompt(parts, prompt).tokens.length,
     encode: async (prompt, encodeOptions) => encode(parts, prompt, encodeOptions),
     decode: async (tokens) => decode(parts.tokenizer, tokens),
@@ -225,6 +227,7 @@ async function predict(
   parts: RuntimeParts,
   inputs: Message[][],
   signal?: AbortSignal,
+  { raw = false }: PredictOptions = {},
 ): Promise<Record<string, number>[]> {
   const { info, scorer, template } = parts
   if (!scorer || !template) {
@@ -233,7 +236,6 @@ async function predict(
   const rows = inputs.map((messages) => template.scoringTokens(messages))
   if (signal?.aborted) fail('CANCELLED', 'before the attribute model ran')
   const scores = await scorer.score(rows)
-  return scores.map((row) =>
-    Object.fromEntries(info.attributes.map((spec, column) => [spec.name, row[column]!])),
-  )
+  const calibration = raw ? undefined : info.calibration
+  return scores.map((row) => calibratedValues(info.attributes, row, calibration))
 }

@@ -78,6 +78,17 @@ export function quadraticKappa(
   return 1 - ratio(observed, expected)
 }
 
+/** Cumulative standard normal; within 1e-7 (Abramowitz & Stegun 7.1.26). */
+export function normalCdf(z: number): number {
+  const x = Math.abs(z) / Math.SQRT2
+  const t = 1 / (1 + 0.3275911 * x)
+  const series =
+    t *
+    (0.254829592 + t * (-0.284496736 + t * (1.421413741 + t * (-1.453152027 + t * 1.061405429))))
+  const tail = (series * Math.exp(-x * x)) / 2
+  return z < 0 ? tail : 1 - tail
+}
+
 /** The value below which a share (0 … 1) of the sorted list lies, interpolated; NaN for no values. */
 export function percentile(x: readonly number[], share: number): number {
   if (x.length === 0) return NaN

@@ -15,7 +15,8 @@ import { createTinyHome, drawTokenRows } from '../fixtures/tiny-home.ts'
 const tiny = createTinyHome(t.testdir())
 const CONTEXT = { max_position_embeddings: 256 }
 
-const names = attributeSet('village').map(({ name }) => name)
+const set = attributeSet('village')
+const names = set.map(({ name }) => name)
 const rated: ConversationRecord[] = Array.from({ length: 12 }, (_, i) => {
   const attributes = Object.fromEntries(names.map((name, a) => [name, (i + a) % 5]))
   return {
@@ -53,6 +54,25 @@ async function tensorsOf(dir: string): Promise<Map<string, string>> {
   await file.close()
   return hashes
 }
+
+t.test('an attribute model is calibrated on prompts that it did not see', async (t) => {
+  const many = Array.from({ length: 160 }, (_, i) => ({
+    messages: rated[i % 12]!.messages.map((message) =>
+      message.role === 'user' ? { ...message, content: `Hello ${i >> 1}` } : message,
+    ),
+  }))
+  await tiny.conversations('many', many)
+  await tiny.model('base-many', CONTEXT)
+  const args = ['apm', '--data', 'many', '--base', 'base-many', '--attributes', 'village']
+  const more = ['--max-steps', '2', '--validation', '0.5']
+  const { dir } = await train(...args, '--name', 'judge', ...more)
+  const { calibration } = await readManifest(dir)
+  t.same(Object.keys(calibration!), names)
+  for (const { rows } of Object.values(calibration!)) t.equal(rows, 80)
+
+  const without = await train(...args, '--name', 'unheld', '--max-steps', '2')
+  t.equal((await readManifest(without.dir)).calibration, undefined)
+})
 
 for (const tied of [true, false]) {
   for (const lora of [0, 2]) {

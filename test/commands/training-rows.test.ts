@@ -7,6 +7,7 @@ import {
   ratedRows,
   rawRows,
   seenCombinations,
+  splitByPrompt,
   splitRows,
 } from '../../src/commands/training-rows.ts'
 import { openDataset } from '../../src/datasets/dataset-store.ts'
@@ -60,6 +61,16 @@ t.test('rows split by seed: a share is held back, each row once, in order', asyn
   t.same(splitRows(rows, 0.2, 7), { train, validation })
   t.notSame(splitRows(rows, 0.2, 8).validation, validation)
   t.same(splitRows(rows, 0, 7), { train: rows, validation: [] })
+})
+
+t.test('replies to one prompt are all trained on or all held back', async (t) => {
+  const rows = Array.from({ length: 40 }, (_, i) => ({ prompt: `p${i % 10}`, i }))
+  const { train, validation } = splitByPrompt(rows, 0.3, 7)
+  t.equal(new Set(validation.map(({ prompt }) => prompt)).size, 3)
+  t.equal(validation.length, 12)
+  t.equal(train.length, 28)
+  const held = new Set(validation.map(({ prompt }) => prompt))
+  t.notOk(train.some(({ prompt }) => held.has(prompt)))
 })
 
 t.test('raw token rows count from their first loss token', async (t) => {

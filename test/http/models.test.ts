@@ -43,12 +43,15 @@ t.test('POST /v1/attributes/predict takes one conversation or several, in order'
   const messages = [{ role: 'assistant', content: 'Hello.' }]
   const url = '/v1/attributes/predict'
   const one = await postJson(app, url, { model: 'village-apm', messages })
-  t.same(PredictResponse.parse(one.json()).data, [{ attributes: { helpfulness: 1 } }])
+  const rated = PredictResponse.parse(one.json())
+  t.match(rated, { calibrated: false, data: [{ attributes: { helpfulness: 1 } }] })
+  const { confidence } = rated.data[0]!
+  t.ok(confidence.helpfulness! > 0.5 && confidence.helpfulness! < 1)
   const two = await postJson(app, url, {
     model: 'village-apm',
     inputs: [{ messages }, { messages }],
   })
-  t.same(two.json().data, [{ attributes: { helpfulness: 2 } }, { attributes: { helpfulness: 2 } }])
+  t.match(two.json().data, [{ attributes: { helpfulness: 2 } }, { attributes: { helpfulness: 2 } }])
   t.same(apm.inputs[1], [messages, messages])
 })
 

@@ -100,6 +100,28 @@ t.test('predict names the scores of the rows', async (t) => {
   t.same(values, { helpfulness: 23, humor: 10, creativity: 1, verbosity: 2, toxicity: 3 })
 })
 
+t.test('predictions are calibrated where the model is, unless asked for raw', async (t) => {
+  const { parts } = fakeParts('')
+  const calibration = {
+    humor: {
+      method: 'linear' as const,
+      points: [
+        [0, 1],
+        [300, 4],
+      ] as [number, number][],
+      spread: [[0, 0.5]] as [number, number][],
+      rows: 100,
+      error: { before: 1, after: 0.1 },
+      confidence_error: 0.02,
+    },
+  }
+  const runtime = createModelRuntime({ ...parts, info: { ...parts.info, calibration } })
+  const [values] = await runtime.predict([messages])
+  const [raw] = await runtime.predict([messages], undefined, { raw: true })
+  t.equal(values!.humor, 1 + raw!.humor! / 100)
+  t.equal(values!.helpfulness, raw!.helpfulness)
+})
+
 t.test(
   'countTokens measures a prompt as generate sees it, even one that is too long',
   async (t) => {
