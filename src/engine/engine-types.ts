@@ -60,6 +60,8 @@ export interface EngineRequest {
   logitBias?: Readonly<Record<number, number>>
   /** Whose request it is: waiting requests are served fair across owners. */
   owner?: string
+  /** A request takes the slots of an earlier one of the same session, which ends with CANCELLED. */
+  session?: string
   /** Lower numbers first; 0 unless given. */
   priority?: number
 }

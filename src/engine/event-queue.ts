@@ -1,6 +1,6 @@
 /**
- * A queue between the scheduler and one reader: pushing never waits, reading does.
- * It grows only by what one request may emit, so a slow reader costs memory bounded by maxTokens.
+ * A queue between a producer and one reader: pushing never waits, reading does. A producer that looks at `size` can stop
+ * for a reader that does not keep up; `onTake` says when it reads on.
  */
 
 interface Waiting<T> {
@@ -16,10 +16,20 @@ export class EventQueue<T> implements AsyncIterableIterator<T> {
   #state: 'open' | 'ended' | 'failed' = 'open'
   #error: unknown = undefined
   readonly #onAbandon: () => void
+  readonly #onTake: (left: number) => void
 
-  /** `onAbandon` is called when the reader leaves before the end (`break` in `for await`). */
-  constructor(onAbandon: () => void) {
+  /**
+   * `onAbandon` is called when the reader leaves before the end (`break` in `for await`), `onTake` with what is left when
+   * it takes a value that waited.
+   */
+  constructor(onAbandon: () => void, onTake: (left: number) => void = () => {}) {
     this.#onAbandon = onAbandon
+    this.#onTake = onTake
+  }
+
+  /** Values that wait for the reader. */
+  get size(): number {
+    return this.#values.length - this.#head
   }
 
   push(value: T): void {
@@ -47,7 +57,9 @@ export class EventQueue<T> implements AsyncIterableIterator<T> {
 
   next(): Promise<IteratorResult<T>> {
     if (this.#head < this.#values.length) {
-      return Promise.resolve({ value: this.#take(), done: false })
+      const value = this.#take()
+      if (this.#state === 'open') this.#onTake(this.size)
+      return Promise.resolve({ value, done: false })
     }
     if (this.#state === 'failed') {
       this.#state = 'ended'

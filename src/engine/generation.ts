@@ -10,6 +10,9 @@ import { NgramDraft } from './ngram-draft.ts'
 import type { Sampler } from './sampler.ts'
 import { SamplerState } from './sampler.ts'
 
+/** A stream with so many unread events waits for its reader. */
+export const UNREAD_EVENTS = 16
+
 /** What a sampled token means for its stream. */
 export type Outcome = 'continue' | 'finished'
 
@@ -45,7 +48,12 @@ export class Generation {
   readonly #promptLogprobs: TokenLogprob[] = []
   readonly #draft: NgramDraft | null
   readonly #blend: Blend | null
-  #emitted = 0
+  /** Takes over the slots when this one leaves them. */
+  heir: Generation | null = null
+  readonly #emitted: number[] = []
+  /** How many of the emitted tokens were fed again after the slots were lost; ∞ when there is nothing to feed again. */
+  #replayed = Infinity
+  #isStarted = false
   #detach: () => void = () => {}
 
   /** `onCancel` is called when the signal aborts or the reader leaves early. */
@@ -55,21 +63,28 @@ export class Generation {
       vocabSize: number
       signal: AbortSignal | undefined
       onCancel: () => void
+      /** The reader has read on after it had let `UNREAD_EVENTS` wait. */
+      onRead: () => void
       /** Guess at tokens of a reply that has room for so many; unset: no guesses. */
       guessWithin?: number | undefined
     },
   ) {
-    const { vocabSize, signal, onCancel } = options
+    const { vocabSize, signal, onCancel, onRead } = options
     const { branches = [], weight = 1 } = request
     this.request = request
     this.rows = createRows(this)
     const weights = [weight, ...branches.map((branch) => branch.weight)]
     this.#blend = branches.length === 0 ? null : new Blend(weights, vocabSize)
-    this.events = new EventQueue(() => {
-      this.cancelled = true
-      this.#detach()
-      onCancel()
-    })
+    this.events = new EventQueue(
+      () => {
+        this.cancelled = true
+        this.#detach()
+        onCancel()
+      },
+      (left) => {
+        if (left === UNREAD_EVENTS - 1) onRead()
+      },
+    )
     const { guessWithin } = options
     const longest = Math.min(request.maxTokens, guessWithin ?? 0)
     this.#draft = guessWithin === undefined ? null : new NgramDraft(request.tokens, longest)
@@ -81,6 +96,17 @@ export class Generation {
   /** Takes a row's logits [V]; what to sample from once all rows have given theirs in this step, else null. */
   take(row: Row, logits: Float32Array): Float32Array | null {
     return this.#blend ? this.#blend.add(row.index, logits) : logits
+  }
+
+  /** True while the reader does not keep up. */
+  get isHeld(): boolean {
+    return this.events.size >= UNREAD_EVENTS
+  }
+
+  /** The slots are lost: what was emitted is to be fed again, step by step as before, so that nothing depends on it. */
+  rewind(): void {
+    this.#replayed = 0
+    for (const row of this.rows) row.isPlanned = false
   }
 
   /** Ends the stream with an error for its reader. */
@@ -112,6 +138,8 @@ export class Generation {
 
   /** Announces that the prompt is in the cache. */
   start(): void {
+    if (this.#isStarted) return
+    this.#isStarted = true
     this.events.push({
       type: 'start',
       promptTokens: this.request.tokens.length,
@@ -122,17 +150,23 @@ export class Generation {
 
   /** Samples from `logits` [V] and emits. `isFull`: the cache has no position for another token. */
   advance(logits: Float32Array, sampler: Sampler, isFull: boolean): Outcome {
+    if (this.#replayed < this.#emitted.length) {
+      this.nextToken = this.#emitted[this.#replayed]!
+      this.#replayed += 1
+      if (this.#replayed === this.#emitted.length) this.#replayed = Infinity
+      return 'continue'
+    }
     if (this.request.maxTokens === 0) return this.#finish('length')
     const token = sampler.sample(logits, this.#state)
     if (this.#stopTokens.has(token)) return this.#finish('stop', token)
-    this.#emitted += 1
+    this.#emitted.push(token)
     const { logprobs } = this.request
     this.events.push(
       logprobs === undefined
         ? { type: 'token', token }
         : { type: 'token', token, logprob: tokenLogprob(logits, token, logprobs) },
     )
-    if (this.#emitted === this.request.maxTokens || isFull) return this.#finish('length')
+    if (this.#emitted.length === this.request.maxTokens || isFull) return this.#finish('length')
     this.nextToken = token
     this.#draft?.push(token)
     return 'continue'
@@ -140,7 +174,8 @@ export class Generation {
 
   /** A guess at the tokens after `nextToken`, at most `room` of them; none where guesses do not pay. */
   propose(room: number): number[] {
-    const left = this.request.maxTokens - this.#emitted - 1
+    if (this.#replayed < this.#emitted.length) return []
+    const left = this.request.maxTokens - this.#emitted.length - 1
     return this.#draft?.propose(Math.min(room, left)) ?? []
   }
 
@@ -155,7 +190,7 @@ export class Generation {
       reason,
       ...(stopToken === undefined ? {} : { stopToken }),
       promptTokens: this.request.tokens.length,
-      completionTokens: this.#emitted,
+      completionTokens: this.#emitted.length,
       cachedTokens: this.rows[0]!.cachedTokens,
     })
     this.events.end()

@@ -67,6 +67,13 @@ export class KvCache {
     }
   }
 
+  /** Gives a slot that is in use to the next prompt of its stream. */
+  reassign(slot: number, prompt: PromptKey): Placement {
+    const shared = this.#slots.shared(prompt.space, prompt.tokens, reusableEnd(prompt))
+    this.#slots.take(slot, prompt.space, shared[slot]!)
+    return { slot, cachedTokens: this.extend(slot, prompt) }
+  }
+
   /**
    * Looks again for a longer part of the prompt: other prompts were computed since the slot was taken. Returns how much
    * the slot holds then.

@@ -3,6 +3,9 @@
  * all running streams. Owns the streams; the queue says whose turn it is, the cache gives slots, the model step does
  * the numbers.
  *
+ * A stream whose reader does not keep up is held: it takes no part in steps, and gives its slots up when others wait for
+ * them. It then comes back through the queue and goes on as if nothing had happened.
+ *
  * Per turn of the loop: drop what was cancelled, give free slots to waiting requests, prefill at most `chunkTokens`
  * prompt tokens, decode one token for every stream. A long prompt therefore delays running streams by one chunk per
  * token, never by its whole length.
@@ -50,6 +53,8 @@ export class Scheduler {
   readonly #speculates: boolean
   /** Streams that hold slots, oldest first. */
   readonly #running = new Set<Generation>()
+  /** Held streams that gave their slots up. */
+  readonly #evicted = new Set<Generation>()
   /** Rows whose prompt is not fully in the cache, oldest first. */
   #prefilling: Row[] = []
   /** Decoding row of each slot; a stream decodes once all of its prompts are in the cache. */
@@ -82,23 +87,47 @@ export class Scheduler {
   submit(request: EngineRequest, signal?: AbortSignal): AsyncIterable<EngineEvent> {
     if (this.#disposed) fail('CANCELLED', 'the engine is disposed')
     validateRequest(request, this.#step)
+    const earlier = this.#earlier(request.session)
     const waiting = this.#queue.size - this.#cache.freeSlots
-    if (waiting >= this.#queueLimit) this.#refuse(waiting)
+    if (!earlier && waiting >= this.#queueLimit) this.#refuse(waiting)
     const { vocabSize } = this.#step
     let waits: Generation | null = null
     const onCancel = (): void => {
       if (waits) this.#queue.remove(waits)
+      if (waits) this.#evicted.delete(waits)
+      this.#notify()
+    }
+    const onRead = (): void => {
+      if (waits && this.#evicted.delete(waits)) this.#enqueue(waits)
       this.#notify()
     }
     const room = this.#step.contextLength - request.tokens.length + 1
     const guessWithin = this.#speculates && !request.branches?.length ? room : undefined
-    const generation = new Generation(request, { vocabSize, signal, onCancel, guessWithin })
+    const generation = new Generation(request, { vocabSize, signal, onCancel, onRead, guessWithin }) // prettier-ignore
     if (generation.cancelled) return generation.events
-    const { owner = 'anonymous', priority = 0 } = request
     waits = generation
-    this.#queue.add(generation, { owner, priority })
+    if (earlier) earlier.heir = generation
+    else this.#enqueue(generation)
+    earlier?.cancel('another request of its session took its place')
     this.#notify()
     return generation.events
+  }
+
+  /** The stream of this session that has slots, to be replaced. One that has none is ended here. */
+  #earlier(session: string | undefined): Generation | null {
+    if (session === undefined) return null
+    const isWanted = (one: Generation): boolean => one.request.session === session && !one.cancelled
+    for (const one of [...this.#queue.items(), ...this.#evicted].filter(isWanted)) {
+      this.#queue.remove(one)
+      this.#evicted.delete(one)
+      one.cancel('another request of its session took its place')
+    }
+    return [...this.#running].find(isWanted) ?? null
+  }
+
+  #enqueue(generation: Generation): void {
+    const { owner = 'anonymous', priority = 0 } = generation.request
+    this.#queue.add(generation, { owner, priority })
   }
 
   #refuse(waiting: number): never {
@@ -129,7 +158,8 @@ export class Scheduler {
         for (const generation of this.#running) this.#abandon(generation, error)
       }
     }
-    for (const generation of [...this.#queue.items(), ...this.#running]) {
+    for (const generation of [...this.#queue.items(), ...this.#running, ...this.#evicted]) {
+      generation.heir?.cancel('the engine is disposed')
       generation.cancel('the engine is disposed')
     }
     this.#step.dispose()
@@ -147,7 +177,7 @@ export class Scheduler {
   }
 
   #isIdle(): boolean {
-    return this.#running.size === 0
+    return this.#prefilling.length === 0 && [...this.#running].every(({ isHeld }) => isHeld)
   }
 
   #dropCancelled(): void {
@@ -163,12 +193,27 @@ export class Scheduler {
   #admit(): void {
     for (;;) {
       const generation = this.#queue.peek()
-      if (!generation || generation.rows.length > this.#cache.freeSlots) return
+      if (!generation) return
+      if (generation.rows.length > this.#cache.freeSlots) this.#evict(generation.rows.length)
+      if (generation.rows.length > this.#cache.freeSlots) return
       for (const row of generation.rows) row.slot = this.#cache.admit(promptKey(row))!.slot
       generation.account = this.#queue.take(generation)
       this.#slotTimes.begin(generation)
       this.#running.add(generation)
       this.#prefilling.push(...generation.rows)
+    }
+  }
+
+  /** Takes the slots of held streams, as long as that makes so many free. */
+  #evict(wanted: number): void {
+    const held = [...this.#running].filter(({ isHeld, cancelled }) => isHeld && !cancelled)
+    const gained = held.reduce((sum, { rows }) => sum + rows.length, 0)
+    if (this.#cache.freeSlots + gained < wanted) return
+    for (const generation of held) {
+      if (this.#cache.freeSlots >= wanted) return
+      this.#leave(generation)
+      generation.rewind()
+      this.#evicted.add(generation)
     }
   }
 
@@ -238,7 +283,10 @@ export class Scheduler {
 
   /** One token for every decoding stream. */
   async #decode(): Promise<void> {
-    const active = this.#decoding.flatMap((row, slot) => (row ? [slot] : []))
+    // Looked at once: a reader may read on between two runs, and the rows of a stream go on together.
+    const held = new Set([...this.#running].filter(({ isHeld }) => isHeld))
+    const decoding = this.#decoding.map((row) => (row && held.has(row.generation) ? null : row))
+    const active = decoding.flatMap((row, slot) => (row ? [slot] : []))
     if (active.length === 1 && this.#prefilling.length === 0) {
       const row = this.#decoding[active[0]!]!
       const room = this.#step.contextLength - this.#cache.length(row.slot) - 1
@@ -247,7 +295,7 @@ export class Scheduler {
     }
     for (const run of planDecodeRuns(active)) {
       if (this.#disposed) return
-      const rows = this.#decoding.slice(run.first, run.first + run.count)
+      const rows = decoding.slice(run.first, run.first + run.count)
       try {
         const logits = await this.#step.decode(this.#decodeInput(run))
         this.#takeDecoded(rows, logits)
@@ -332,14 +380,39 @@ export class Scheduler {
   #leave(generation: Generation, options: { discard?: boolean } = {}): void {
     if (!this.#running.delete(generation)) return
     this.#prefilling = this.#prefilling.filter((row) => row.generation !== generation)
+    this.#slotTimes.end(generation)
+    const { heir } = generation
     for (const row of generation.rows) {
       if (this.#decoding[row.slot] === row) this.#decoding[row.slot] = null
+    }
+    if (
+      heir &&
+      !heir.cancelled &&
+      !options.discard &&
+      heir.rows.length === generation.rows.length
+    ) {
+      return this.#bequeath(generation, heir)
+    }
+    for (const row of generation.rows) {
       // No next turn goes on from a branch: only its prompt may be of use.
       this.#cache.release(row.slot, { ...options, promptOnly: row.index > 0 })
       row.slot = -1
     }
     generation.account?.close()
-    this.#slotTimes.end(generation)
+    if (heir && !heir.cancelled) this.#enqueue(heir)
+  }
+
+  /** What the cache knows of the heir's prompts stays; the rest of the slots is computed anew, before other prompts. */
+  #bequeath(generation: Generation, heir: Generation): void {
+    generation.rows.forEach((row, i) => {
+      const next = heir.rows[i]!
+      next.slot = this.#cache.reassign(row.slot, promptKey(next)).slot
+      row.slot = -1
+    })
+    heir.account = generation.account
+    this.#slotTimes.begin(heir)
+    this.#running.add(heir)
+    this.#prefilling.unshift(...heir.rows)
   }
 }
 

@@ -1,8 +1,15 @@
 /** Tells when replies are being written, so that others can step back meanwhile. */
 import type { Generator } from './generation-types.ts'
 
+/** A reader that takes nothing for so long has paused the reply, which then keeps nobody from working. */
+const defaultAwayMs = 1000
+
 /** The same generator; `onChange` hears true when the first reply begins and false when the last one ends. */
-export function withBusySignal(generator: Generator, onChange: (busy: boolean) => void): Generator {
+export function withBusySignal(
+  generator: Generator,
+  onChange: (busy: boolean) => void,
+  awayMs = defaultAwayMs,
+): Generator {
   let running = 0
   const begin = (): void => {
     running += 1
@@ -16,7 +23,19 @@ export function withBusySignal(generator: Generator, onChange: (busy: boolean) =
     async *stream(request, signal) {
       begin()
       try {
-        yield* generator.stream(request, signal)
+        for await (const event of generator.stream(request, signal)) {
+          let isAway = false
+          const timer = setTimeout(() => {
+            isAway = true
+            end()
+          }, awayMs)
+          try {
+            yield event
+          } finally {
+            clearTimeout(timer)
+            if (isAway) begin()
+          }
+        }
       } finally {
         end()
       }

@@ -40,6 +40,9 @@ export interface EngineClientOptions {
   log?: (event: { event: string; model: string; detail?: string }) => void
 }
 
+/** The engine is to wait once so many answers of a request are unread, and to go on at a quarter. */
+const unreadAnswers = 16
+
 type Answer = Extract<FromEngine, { id: number }>
 type State = 'starting' | 'ready' | 'down' | 'closed'
 
@@ -63,6 +66,8 @@ export class EngineClient implements ModelRuntime {
   #restartTimer: NodeJS.Timeout | undefined
   #lastId = 0
   readonly #answers = new Map<number, EventQueue<Answer>>()
+  /** Requests whose answers nobody reads at the moment. */
+  readonly #held = new Set<number>()
   readonly #stateListeners = new Set<() => void>()
   #startError: SteerError | undefined
 
@@ -159,7 +164,9 @@ export class EngineClient implements ModelRuntime {
     const cancel = (): void => {
       if (this.#answers.delete(id)) this.#send({ type: 'cancel', id })
     }
-    const queue = new EventQueue<Answer>(cancel)
+    const queue = new EventQueue<Answer>(cancel, (left) => {
+      if (left <= unreadAnswers / 4 && this.#held.delete(id)) this.#send({ type: 'release', id })
+    })
     const onAbort = (): void => {
       cancel()
       queue.fail(new SteerError('CANCELLED', 'by the client'))
@@ -171,6 +178,7 @@ export class EngineClient implements ModelRuntime {
       yield* queue
     } finally {
       signal?.removeEventListener('abort', onAbort)
+      this.#held.delete(id)
       cancel()
     }
   }
@@ -254,6 +262,10 @@ export class EngineClient implements ModelRuntime {
     if (answer.type === 'end') queue.end()
     else if (answer.type === 'error') queue.fail(unpackError(answer.error))
     else queue.push(answer)
+    if (queue.size < unreadAnswers || this.#held.has(answer.id)) return
+    if (!this.#answers.has(answer.id)) return
+    this.#held.add(answer.id)
+    this.#send({ type: 'hold', id: answer.id })
   }
 
   #ended(how: string): void {

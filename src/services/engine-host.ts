@@ -19,6 +19,8 @@ export type LoadRuntime = (dir: string, options: LoadOptions) => Promise<ModelRu
 /** Serves until `shutdown` or the parent's end. */
 export function hostEngine(port: ParentPort, loadRuntime: LoadRuntime): void {
   const running = new Map<number, AbortController>()
+  /** Of replies whose reader does not keep up. */
+  const gates = new Map<number, PromiseWithResolvers<void>>()
   const post = createOutbox(port)
   let runtime: ModelRuntime | undefined
 
@@ -41,7 +43,13 @@ export function hostEngine(port: ParentPort, loadRuntime: LoadRuntime): void {
       post({ type: 'error', id, error: packError(error) })
     } finally {
       running.delete(id)
+      release(id)
     }
+  }
+
+  const release = (id: number): void => {
+    gates.get(id)?.resolve()
+    gates.delete(id)
   }
 
   const shutdown = async (): Promise<void> => {
@@ -59,6 +67,8 @@ export function hostEngine(port: ParentPort, loadRuntime: LoadRuntime): void {
       void run(id, async (signal) => {
         for await (const event of runtime!.generate(request, signal)) {
           post({ type: 'event', id, event })
+          // What is not read here waits in the engine, which then stops.
+          await gates.get(id)?.promise
         }
       })
     } else if (message.type === 'predict') {
@@ -83,6 +93,11 @@ export function hostEngine(port: ParentPort, loadRuntime: LoadRuntime): void {
       })
     } else if (message.type === 'cancel') {
       running.get(message.id)?.abort()
+      release(message.id)
+    } else if (message.type === 'hold') {
+      if (running.has(message.id)) gates.set(message.id, Promise.withResolvers())
+    } else if (message.type === 'release') {
+      release(message.id)
     } else {
       void shutdown()
     }

@@ -22,6 +22,9 @@ export type ToEngine =
   | { type: 'encode'; id: number; prompt: Prompt; options?: EncodeOptions }
   | { type: 'decode'; id: number; tokens: readonly number[] }
   | { type: 'cancel'; id: number }
+  /** The client does not keep up with the events of a reply: no more until `release`. */
+  | { type: 'hold'; id: number }
+  | { type: 'release'; id: number }
   | { type: 'shutdown' }
 
 /** What the engine has to say of one step, in order: a message costs more than what it carries. */

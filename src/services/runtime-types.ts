@@ -76,6 +76,8 @@ export interface TextRequest {
   logitBias?: Record<number, number>
   /** Whose request it is: waiting requests are served fair across owners. */
   owner?: string
+  /** Takes the place of an earlier request of the same session, which ends with CANCELLED. */
+  session?: string
   /** −10 to 10, lower numbers first; 0 unless given. */
   priority?: number
   adapter?: AdapterRef

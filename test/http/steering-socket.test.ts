@@ -1,43 +1,7 @@
 /** Replies that are changed while they are written, over a real server and the `ws` client. */
-import type { AddressInfo } from 'node:net'
-import t, { type Test } from 'tap'
-import { WebSocket } from 'ws'
-import type { SocketLimits } from '../../src/http/stream-socket.ts'
-import { buildApp } from '../../src/app.ts'
-import { letterModel, type LetterModelOptions } from '../services/letter-model.ts'
-import { postJson } from './client.ts'
-import { shownText, watchSocket, type TestSocket } from './socket-client.ts'
-
-const messages = [{ role: 'user' as const, content: 'Hi' }]
-const maxTokens = 60
-const common = { model: 'village', messages, max_tokens: maxTokens, seed: 5, temperature: 1, logit_bias: { 22: -100 } } // prettier-ignore
-const start = (id: string, more: object = {}) => ({ type: 'start', id, ...common, ...more })
-
-async function serve(
-  t: Test,
-  options: LetterModelOptions = {},
-  socketLimits?: Partial<SocketLimits>,
-) {
-  // prettier-ignore
-  const model = letterModel(options)
-  t.teardown(() => model.runtime.dispose())
-  const app = await buildApp({ runtimes: [model.runtime], socketLimits, bodyLimitBytes: 16_384 })
-  t.teardown(() => app.close())
-  await app.listen({ port: 0, host: '127.0.0.1' })
-  const { port } = app.server.address() as AddressInfo
-  const open = async (): Promise<TestSocket> => {
-    const client = watchSocket(t, new WebSocket(`ws://127.0.0.1:${port}/v1/stream`))
-    await new Promise((resolve) => client.socket.once('open', resolve))
-    return client
-  }
-  const plain = async (more: object = {}): Promise<string> => {
-    const response = await postJson(app, '/v1/chat/completions', { ...common, ...more })
-    return response.json().choices[0].message.content
-  }
-  const rest = (reply: string, attributes: Record<string, number>, more: object = {}): string =>
-    model.expected({ messages, attributes, seed: 5, maxTokens, reply, ...more })
-  return { app, model, open, plain, rest }
-}
+import t from 'tap'
+import { shownText, type TestSocket } from './socket-client.ts'
+import { maxTokens, serve, start } from './stream-server.ts'
 
 const seqs = (client: TestSocket): number[] =>
   client.inbox.flatMap((message) => ('seq' in message && message.seq !== undefined ? [message.seq] : [])) // prettier-ignore
@@ -151,4 +115,25 @@ t.test('a steer before the first token, and a cancel in the middle of one', asyn
   await client.first('done', ({ id }) => id === 'a')
   t.equal(shownText(client.inbox, 'a'), rest('', { humor: 1 }))
   t.equal(client.inbox.find((message) => 'id' in message && message.id === 'a')?.type, 'started')
+})
+
+t.test('one seed, one text: plain, as events, over the socket', async (t) => {
+  const { open, plain, sse } = await serve(t)
+  const client = await open()
+  const requests = [
+    { seed: 1 },
+    { seed: 2, temperature: 0 },
+    { seed: 3, temperature: 0.7, top_p: 0.8, min_p: 0.02 },
+    { seed: 4, top_k: 5, repetition_penalty: 1.2, frequency_penalty: 0.3 },
+    { seed: 5, stop: ['ab', 'c'], attributes: { humor: 3 } },
+    { seed: 2 ** 40, presence_penalty: 0.5, logit_bias: {}, attributes: { verbosity: 1 } },
+  ]
+  for (const [index, request] of requests.entries()) {
+    const id = `s${index}`
+    client.send(start(id, request))
+    const [text, streamed] = await Promise.all([plain(request), sse(request)])
+    await client.first('done', (message) => message.id === id)
+    t.equal(streamed, text)
+    t.equal(shownText(client.inbox, id), text)
+  }
 })

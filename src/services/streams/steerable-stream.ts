@@ -6,6 +6,7 @@
  * The i-th token of a reply draws the i-th random number of its seed, whatever happened before it. A steer that changes
  * nothing is not carried out at all, so it changes nothing, not even rounding.
  */
+import { randomUUID } from 'node:crypto'
 import { randomSeed } from '../../engine/random.ts'
 import { fail } from '../../errors.ts'
 import type { GenerationEvent, GenerationRequest, Generator } from '../generation-types.ts'
@@ -29,6 +30,8 @@ type Finish = GenerationEvent & { type: 'finish' }
 export class SteerableStream {
   readonly #generator: Pick<Generator, 'stream'>
   readonly #resumable: boolean
+  /** A new run takes the old one's slot. */
+  readonly #session = randomUUID()
   #request: GenerationRequest
   #seed: number
   #segment: Segment | null = null
@@ -193,7 +196,8 @@ export class SteerableStream {
   }
 
   #run(request: GenerationRequest, reply: ReplySoFar | undefined): Segment {
-    const options = { ...request.options, seed: this.#seed, ...(reply && { reply }) }
+    const own = { seed: this.#seed, session: this.#session }
+    const options = { ...request.options, ...own, ...(reply && { reply }) }
     return new Segment((signal) => this.#generator.stream({ ...request, options }, signal))
   }
 
@@ -203,23 +207,28 @@ export class SteerableStream {
    */
   async #takeUp(by: ContinuedBy, request: GenerationRequest, reply: ReplySoFar): Promise<void> {
     const wasOver = this.#state === 'over'
-    const coming = this.#run(request, reply)
-    this.#coming = coming
+    const mustGoOn = (): void => {
+      if (this.#state === 'over' && !wasOver) fail('CANCELLED', 'meanwhile the reply was cancelled')
+    }
+    let coming: Segment | null = null
     this.#close()
     try {
+      // The engine must know the old run before the one that takes its slot.
+      if (!this.#isStarted) await this.#segment?.peek().catch(() => {})
+      mustGoOn()
+      coming = this.#run(request, reply)
+      this.#coming = coming
       const first = await coming.peek()
-      if (this.#coming !== coming || (this.#state === 'over' && !wasOver)) {
-        fail('CANCELLED', 'meanwhile the reply was cancelled')
-      }
+      mustGoOn()
       coming.take()
+      if (first.done || first.value.type !== 'start') fail('INTERNAL', 'internal: no start event')
       this.#segment?.close()
       this.#segment = coming
       this.#state = 'running'
       this.#request = request
-      if (first.done || first.value.type !== 'start') fail('INTERNAL', 'internal: no start event')
       this.#begin(first.value, by)
     } catch (error) {
-      coming.close()
+      coming?.close()
       throw error
     } finally {
       this.#coming = null
