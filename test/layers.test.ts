@@ -9,6 +9,7 @@ const root = fileURLToPath(new URL('..', import.meta.url))
 /** A file imports only from a lower rank or its own folder. */
 const ranks: Readonly<Record<string, number>> = {
   'src/util': 0,
+  'src/grammar': 1,
   'src/graph': 1,
   'src/labels': 1,
   'src/text': 1,
