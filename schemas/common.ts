@@ -82,6 +82,36 @@ export const samplingFields = {
   return_token_ids: z.boolean().nullish(),
 }
 
+/** A JSON schema; `docs/structured-output.md` says which keywords are enforced. */
+export const JsonSchema = z.record(z.string(), z.unknown())
+
+/** What the reply must be. The model is held to it token by token. */
+export const ResponseFormat = z.discriminatedUnion('type', [
+  z.strictObject({ type: z.literal('text') }),
+  z.strictObject({ type: z.literal('json_object') }),
+  z.strictObject({
+    type: z.literal('json_schema'),
+    json_schema: z.strictObject({
+      name: z.string().regex(/^[A-Za-z0-9_-]{1,64}$/),
+      description: z.string().nullish(),
+      /** Unset: any object. */
+      schema: JsonSchema.nullish(),
+      /** Every schema is enforced, whatever this says. */
+      strict: z.boolean().nullish(),
+    }),
+  }),
+])
+export type ResponseFormat = z.infer<typeof ResponseFormat>
+
+/** vLLM's constraints: exactly one of them. */
+export const StructuredOutputs = z.union([
+  z.strictObject({ json: JsonSchema }),
+  /** The whole reply, in JavaScript's syntax. */
+  z.strictObject({ regex: z.string().min(1) }),
+  z.strictObject({ choice: z.array(z.string().min(1)).min(1).max(1000) }),
+])
+export type StructuredOutputs = z.infer<typeof StructuredOutputs>
+
 export const steeringFields = {
   /** The wanted values by attribute name; attributes left out take the model's default. */
   attributes: AttributeValues.nullish(),

@@ -1,6 +1,13 @@
 /** POST /v1/completions: OpenAI's bodies, with vLLM's `return_token_ids` and `ignore_eos`. */
 import { z } from 'zod'
-import { FinishReason, Usage, bookkeepingFields, samplingFields, streamFields } from './common.ts'
+import {
+  FinishReason,
+  StructuredOutputs,
+  Usage,
+  bookkeepingFields,
+  samplingFields,
+  streamFields,
+} from './common.ts'
 
 const tokenIds = z.array(z.int().nonnegative()).min(1)
 
@@ -26,6 +33,7 @@ export const CompletionRequest = z.strictObject({
   suffix: z.null().optional(),
   /** Write tokens as `token_id:7` in `logprobs`: texts of different tokens may be the same. */
   return_tokens_as_token_ids: z.boolean().nullish(),
+  structured_outputs: StructuredOutputs.nullish(),
   ...samplingFields,
   ...streamFields,
   ...bookkeepingFields,

@@ -1209,10 +1209,8 @@ export interface components {
             service_tier?: string | null;
             safety_identifier?: string | null;
             prompt_cache_key?: string | null;
-            response_format?: {
-                /** @constant */
-                type: "text";
-            } | null;
+            response_format?: components["schemas"]["ResponseFormat"] | null;
+            structured_outputs?: components["schemas"]["StructuredOutputs"] | null;
             modalities?: [
                 "text"
             ] | null;
@@ -1397,6 +1395,7 @@ export interface components {
             echo?: boolean | null;
             suffix?: null;
             return_tokens_as_token_ids?: boolean | null;
+            structured_outputs?: components["schemas"]["StructuredOutputs"] | null;
             temperature?: number | null;
             top_p?: number | null;
             top_k?: number | null;
@@ -1513,6 +1512,24 @@ export interface components {
                 id: string;
                 ready: boolean;
             }[];
+        };
+        ResponseFormat: {
+            /** @constant */
+            type: "text";
+        } | {
+            /** @constant */
+            type: "json_object";
+        } | {
+            /** @constant */
+            type: "json_schema";
+            json_schema: {
+                name: string;
+                description?: string | null;
+                schema?: {
+                    [key: string]: unknown;
+                } | null;
+                strict?: boolean | null;
+            };
         };
         ServerMessage: {
             /** @constant */
@@ -1651,6 +1668,15 @@ export interface components {
                 [key: string]: number;
             } | null;
             attempts?: number;
+        };
+        StructuredOutputs: {
+            json: {
+                [key: string]: unknown;
+            };
+        } | {
+            regex: string;
+        } | {
+            choice: string[];
         };
         TokenizeRequest: {
             model?: string | null;

@@ -111,6 +111,8 @@ const same: { [K in keyof Named | keyof Api]: Same<z.input<Named[K]>, Api[K]> } 
   QuarantineRow: true,
   QuarantineRows: true,
   Readiness: true,
+  ResponseFormat: true,
+  StructuredOutputs: true,
   RegistryAlias: true,
   RegistryDeleted: true,
   RegistryModel: true,

@@ -10,6 +10,16 @@ export interface Branch {
   weight: number
 }
 
+/** What the tokens of one reply must be: asked before each draw, told after it. */
+export interface TokenMask {
+  /** One bit a token, lowest first, [⌈V/32⌉]; at least one is set. Stop tokens are tokens like others. */
+  allowed(): Uint32Array
+  /** A token was drawn that does not end the reply. */
+  accept(token: number): void
+  /** Nothing may follow: the reply ends without a stop token. */
+  readonly isOver: boolean
+}
+
 /** One generation. Unset sampling fields are off. */
 export interface EngineRequest {
   /** The prompt, at least one id, each in [0, vocabulary). */
@@ -58,6 +68,8 @@ export interface EngineRequest {
   cacheSpace?: string
   /** Added to the logit of each token id named. */
   logitBias?: Readonly<Record<number, number>>
+  /** Of this request alone; with branches, of what is drawn from their sum. */
+  mask?: TokenMask
   /** Whose request it is: waiting requests are served fair across owners. */
   owner?: string
   /** A request takes the slots of an earlier one of the same session, which ends with CANCELLED. */

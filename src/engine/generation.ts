@@ -157,7 +157,8 @@ export class Generation {
       return 'continue'
     }
     if (this.request.maxTokens === 0) return this.#finish('length')
-    const token = sampler.sample(logits, this.#state)
+    const { mask } = this.request
+    const token = sampler.sample(logits, this.#state, mask?.allowed())
     if (this.#stopTokens.has(token)) return this.#finish('stop', token)
     this.#emitted.push(token)
     const { logprobs } = this.request
@@ -166,6 +167,8 @@ export class Generation {
         ? { type: 'token', token }
         : { type: 'token', token, logprob: tokenLogprob(logits, token, logprobs) },
     )
+    mask?.accept(token)
+    if (mask?.isOver) return this.#finish('stop')
     if (this.#emitted.length === this.request.maxTokens || isFull) return this.#finish('length')
     this.nextToken = token
     this.#draft?.push(token)

@@ -3,7 +3,7 @@
  * are reused, so a token costs no allocation. What belongs to one request (random numbers, token
  * counts) is its `SamplerState`.
  *
- * Order: logit bias, repetition / presence / frequency penalties, temperature, top-k, top-p over
+ * Order: logit bias, repetition / presence / frequency penalties, mask, temperature, top-k, top-p over
  * what top-k left, min-p, draw. The draw walks the kept tokens by id, not by rank: a rounding
  * difference that swaps two near-equal ranks then leaves the drawn token alone.
  */
@@ -120,9 +120,9 @@ export class Sampler {
     this.#candidates = new Candidates(vocabSize)
   }
 
-  /** `logits` [V], left unchanged. Fails when they hold no finite maximum. */
-  sample(logits: Float32Array, state: SamplerState): number {
-    const source = state.adjusts ? this.#adjust(logits, state) : logits
+  /** `logits` [V], left unchanged; `allowed`: a `TokenMask`'s. Fails when they hold no finite maximum. */
+  sample(logits: Float32Array, state: SamplerState, allowed?: Uint32Array): number {
+    const source = state.adjusts || allowed ? this.#adjust(logits, state, allowed) : logits
     const best = argmax(source)
     if (best < 0 || source[best] === Infinity) {
       fail('RUNTIME_ERROR', `the logits of the next token have no finite maximum (index ${best})`)
@@ -132,9 +132,10 @@ export class Sampler {
     return token
   }
 
-  #adjust(logits: Float32Array, state: SamplerState): Float32Array {
+  #adjust(logits: Float32Array, state: SamplerState, allowed?: Uint32Array): Float32Array {
     this.#adjusted.set(logits)
     state.adjust(this.#adjusted)
+    if (allowed) applyMask(this.#adjusted, allowed)
     return this.#adjusted
   }
 
@@ -147,5 +148,19 @@ export class Sampler {
     if (topK > 0) candidates.keepLargest(topK)
     if (topP < 1) candidates.keepMass(topP)
     return candidates.pick(minP, state.random())
+  }
+}
+
+/** −∞ for what is not allowed. */
+function applyMask(logits: Float32Array, allowed: Uint32Array): void {
+  for (let word = 0; word < allowed.length; word += 1) {
+    const bits = allowed[word]!
+    if (bits === 0xffffffff) continue
+    const first = word * 32
+    const end = Math.min(first + 32, logits.length)
+    if (bits === 0) logits.fill(-Infinity, first, end)
+    else
+      for (let i = first; i < end; i += 1)
+        if (((bits >>> (i & 31)) & 1) === 0) logits[i] = -Infinity
   }
 }

@@ -19,7 +19,7 @@ export type Encoding = 'plain' | 'json-string'
 
 /** Bytes of one code point: a tree whose leaves are null. */
 interface ByteTree {
-  readonly edges: readonly { from: number; to: number; then: ByteTree | null }[]
+  readonly edges: readonly { from: number; to: number; next: ByteTree | null }[]
 }
 
 /** Takes its states from `budget`, which fails BAD_REQUEST when they are used up. */
@@ -56,8 +56,8 @@ export function toByteDfa(dfa: CharDfa, encoding: Encoding, budget: StateBudget)
     for (const { from, to, targets } of sweep(places[state]!)) {
       const [[tree, end]] = targets as [[ByteTree | null, number]]
       // The automaton is deterministic: where one code point ends, no other is under way.
-      const then = tree === null ? charState(end) : insideState(targets as [ByteTree, number][])
-      maker.connect(state, { from, to, then })
+      const next = tree === null ? charState(end) : insideState(targets as [ByteTree, number][])
+      maker.connect(state, { from, to, next })
     }
   }
   return maker.finish()
@@ -77,12 +77,12 @@ export function literalsDfa(texts: readonly string[], budget: StateBudget): Byte
     let state = 0
     for (const byte of Buffer.from(text)) {
       const known = children[state]!.get(byte)
-      const then = known ?? add()
+      const next = known ?? add()
       if (known === undefined) {
-        children[state]!.set(byte, then)
-        maker.connect(state, { from: byte, to: byte, then })
+        children[state]!.set(byte, next)
+        maker.connect(state, { from: byte, to: byte, next })
       }
-      state = then
+      state = next
     }
     maker.accept(state)
   }
@@ -95,8 +95,8 @@ export function withoutBytes(dfa: ByteDfa, isAllowed: (byte: number) => boolean)
   dfa.accepts.forEach((accepts) => maker.add(accepts === 1))
   dfa.accepts.forEach((_, state) => {
     for (let byte = 0; byte < 256; byte += 1) {
-      const then = nextState(dfa, state, byte)
-      if (then >= 0 && isAllowed(byte)) maker.connect(state, { from: byte, to: byte, then })
+      const next = nextState(dfa, state, byte)
+      if (next >= 0 && isAllowed(byte)) maker.connect(state, { from: byte, to: byte, next })
     }
   })
   return maker.finish()
@@ -119,8 +119,8 @@ class ByteDfaMaker {
     this.#accepts[state] = 1
   }
 
-  connect(state: number, { from, to, then }: { from: number; to: number; then: number }): void {
-    this.#rows[state]!.fill(then, from, to + 1)
+  connect(state: number, { from, to, next }: { from: number; to: number; next: number }): void {
+    this.#rows[state]!.fill(next, from, to + 1)
   }
 
   finish(): ByteDfa {
@@ -186,7 +186,7 @@ function sweep(places: readonly [ByteTree, number][]) {
   return starts.slice(0, -1).flatMap((from, i) => {
     const targets = edges
       .filter((edge) => edge.from <= from && edge.to >= from)
-      .map(({ then, end }): [ByteTree | null, number] => [then, end])
+      .map(({ next, end }): [ByteTree | null, number] => [next, end])
     return targets.length > 0 ? [{ from, to: starts[i + 1]! - 1, targets }] : []
   })
 }
@@ -269,7 +269,7 @@ function buildTree(sequences: readonly ByteRanges[]): ByteTree {
     edges: [...byFirst.values()].map(({ from, to, rest }) => ({
       from,
       to,
-      then: rest[0]!.length === 0 ? null : buildTree(rest),
+      next: rest[0]!.length === 0 ? null : buildTree(rest),
     })),
   }
 }

@@ -56,8 +56,7 @@ interface Branch {
 function readBranch(elements: readonly AST.Element[], whole: boolean): Branch {
   const rest = [...elements]
   const begins = takeEdge(rest, 'start') || whole
-  const looks: AST.LookaheadAssertion[] = []
-  while (begins && isLookahead(rest[0])) looks.push(rest.shift() as AST.LookaheadAssertion)
+  const looks = begins ? takeLookaheads(rest) : []
   const ends = takeEdge(rest, 'end') || whole
   const body = seq(...rest.map(readElement))
   const regex = seq(...(begins ? [] : [anything]), body, ...(ends ? [] : [anything]))
@@ -73,8 +72,11 @@ function takeEdge(elements: AST.Element[], kind: 'start' | 'end'): boolean {
   return true
 }
 
-function isLookahead(element: AST.Element | undefined): boolean {
-  return element?.type === 'Assertion' && element.kind === 'lookahead'
+function takeLookaheads(elements: AST.Element[]): AST.LookaheadAssertion[] {
+  const count = elements.findIndex(
+    (element) => element.type !== 'Assertion' || element.kind !== 'lookahead',
+  )
+  return elements.splice(0, count < 0 ? elements.length : count) as AST.LookaheadAssertion[]
 }
 
 function applyLook(dfa: CharDfa, look: AST.LookaheadAssertion): CharDfa {

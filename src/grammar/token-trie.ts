@@ -84,10 +84,7 @@ function listNodes(texts: readonly Uint8Array[]) {
   const depths: number[] = []
   const firstIds: number[] = []
   texts.forEach((text, index) => {
-    const before = texts[index - 1]
-    let shared = 0
-    while (before && shared < before.length && before[shared] === text[shared]) shared += 1
-    for (let depth = shared; depth < text.length; depth += 1) {
+    for (let depth = sharedLength(texts[index - 1], text); depth < text.length; depth += 1) {
       bytes.push(text[depth]!)
       depths.push(depth)
       firstIds.push(index)
@@ -95,6 +92,11 @@ function listNodes(texts: readonly Uint8Array[]) {
   })
   firstIds.push(texts.length)
   return { bytes, depths, firstIds }
+}
+
+function sharedLength(before: Uint8Array | undefined, text: Uint8Array): number {
+  const differs = before?.findIndex((byte, i) => byte !== text[i]) ?? 0
+  return differs < 0 ? before!.length : differs
 }
 
 /** The next node that is no deeper, by node. */

@@ -6,6 +6,7 @@ import type { CompletionRequest } from '../../schemas/completions.ts'
 import type { Message } from '../../schemas/records.ts'
 import type { StartMessage } from '../../schemas/stream.ts'
 import { fail } from '../errors.ts'
+import { readConstraint } from './constraint-input.ts'
 import type { GenerationRequest } from '../services/generator.ts'
 import type { Prompt } from '../services/runtime-types.ts'
 
@@ -22,6 +23,7 @@ export function chatGeneration(body: ChatCompletionRequest): GenerationRequest {
       ...samplingOptions(body),
       maxTokens: body.max_completion_tokens ?? body.max_tokens ?? undefined,
       logprobs: body.logprobs ? (body.top_logprobs ?? 0) : undefined,
+      constraint: readConstraint(body),
       returnTokenIds: body.return_token_ids ?? undefined,
     },
   }
@@ -45,6 +47,7 @@ export function completionGeneration(body: CompletionRequest): GenerationRequest
       ...samplingOptions(body),
       maxTokens: body.max_tokens ?? 16,
       logprobs: body.logprobs ?? undefined,
+      constraint: readConstraint(body),
       echo: body.echo ?? undefined,
       returnTokenIds: body.return_token_ids ?? undefined,
     },

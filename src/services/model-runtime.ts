@@ -9,8 +9,9 @@ import { checkScheme } from '../registry/check-model.ts'
 import { attributeModelOf, readManifest } from '../registry/model-folder.ts'
 import { loadChatTemplate } from '../text/chat-template.ts'
 import { isObject, readJsonIfPresent } from '../text/json-file.ts'
-import { loadTokenizer } from '../text/tokenizer.ts'
+import { loadTokenizer, type Tokenizer } from '../text/tokenizer.ts'
 import { AdapterCache } from './adapter-cache.ts'
+import { Constraints } from './constraints.ts'
 import type { ModelInfo, ModelRuntime } from './runtime-types.ts'
 import { createModelRuntime, type RuntimeParts } from './text-runtime.ts'
 
@@ -47,7 +48,7 @@ export async function loadModelRuntime(
       ? null
       : createPromptTemplate({ kind: manifest.template, tokenizer, chatTemplate, attributes })
   const { id, ...engineOptions } = options
-  const loaded = await loadWeights(kind, { modelDir: dir, ...engineOptions })
+  const loaded = await loadWeights(kind, tokenizer, { modelDir: dir, ...engineOptions })
   const info: ModelInfo = {
     id: id ?? manifest.name,
     kind,
@@ -66,16 +67,19 @@ export async function loadModelRuntime(
 
 async function loadWeights(
   kind: ModelInfo['kind'],
+  tokenizer: Tokenizer,
   options: Parameters<typeof createEngine>[0],
 ): Promise<{
   contextLength: number
   kv?: KvBudget
-  parts: Pick<RuntimeParts, 'engine' | 'adapters' | 'scorer'>
+  parts: Pick<RuntimeParts, 'engine' | 'adapters' | 'constraints' | 'scorer'>
 }> {
   if (kind === 'language-model') {
     const engine = await createEngine(options)
     const adapters = new AdapterCache(engine)
-    return { contextLength: engine.contextLength, kv: engine.kv, parts: { engine, adapters } }
+    const constraints = new Constraints(tokenizer, engine.config.vocabSize)
+    const { contextLength, kv } = engine
+    return { contextLength, kv, parts: { engine, adapters, constraints } }
   }
   const scorer = await createScorer({ modelDir: options.modelDir, threads: options.threads })
   return { contextLength: scorer.maxLength, parts: { scorer } }

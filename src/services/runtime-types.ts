@@ -8,6 +8,7 @@ import type { Calibration } from '../../schemas/calibration.ts'
 import type { ModelManifest } from '../../schemas/model-manifest.ts'
 import type { Message } from '../../schemas/records.ts'
 import type { KvBudget } from '../engine/index.ts'
+import type { Constraint } from '../grammar/index.ts'
 
 export interface ModelInfo {
   /** The name that requests use. */
@@ -74,6 +75,8 @@ export interface TextRequest {
   /** Report the prompt's token ids. */
   returnTokenIds?: boolean
   logitBias?: Record<number, number>
+  /** What the whole reply must be. */
+  constraint?: Constraint
   /** Whose request it is: waiting requests are served fair across owners. */
   owner?: string
   /** Takes the place of an earlier request of the same session, which ends with CANCELLED. */

@@ -11,6 +11,7 @@ import { calibratedValues } from '../labels/calibration.ts'
 import { validateAttributes } from '../labels/label-codec.ts'
 import type { Tokenizer } from '../text/tokenizer.ts'
 import type { AdapterCache } from './adapter-cache.ts'
+import type { Constraints } from './constraints.ts'
 import type {
   AdapterRef,
   DecodedTokens,
@@ -37,6 +38,8 @@ export interface RuntimeParts {
   engine?: Pick<Engine, 'generate' | 'dispose'>
   /** Of the engine; without it, requests with an adapter fail. */
   adapters?: AdapterCache
+  /** Of the engine; without it, constrained requests fail. */
+  constraints?: Constraints
   scorer?: Pick<Scorer, 'score' | 'dispose'>
 }
 
@@ -81,9 +84,10 @@ async function* generate(
   const stops = [...prompt.stopStrings, ...(request.stop ?? [])]
   const reply = request.reply && takeUpReply(tokenizer, request.reply, stops)
   const checked = engineRequest(request, withReply(prompt, reply), info)
+  const mask = maskOf(parts, request, prompt, reply?.tokens)
   const adapter = request.adapter && (await loadedAdapter(parts, request.adapter))
   try {
-    const events = engine.generate({ ...checked, ...adapter?.choice }, signal)
+    const events = engine.generate({ ...checked, ...mask, ...adapter?.choice }, signal)
     yield* generateText(events, {
       tokenizer,
       stops,
@@ -107,6 +111,20 @@ async function loadedAdapter(
   if (!adapters) return fail('INTERNAL', `internal: "${info.id}" takes no adapters`)
   const { id, release } = await adapters.acquire(ref)
   return { choice: { adapter: id, cacheSpace: ref.key }, release }
+}
+
+/** The constraint of a request on the tokens of this model, after those of a reply that goes on. */
+function maskOf(
+  { constraints, info }: RuntimeParts,
+  { constraint }: TextRequest,
+  { stopTokens }: PreparedPrompt,
+  soFar: readonly number[] = [],
+): Pick<EngineRequest, 'mask'> {
+  if (!constraint) return {}
+  if (!constraints) return fail('INTERNAL', `internal: "${info.id}" takes no constraints`)
+  const mask = constraints.create(constraint, stopTokens)
+  for (const token of soFar) mask.accept(token)
+  return { mask }
 }
 
 interface PreparedPrompt {
@@ -178,6 +196,7 @@ function engineRequest(
     returnTokenIds: _returnTokenIds,
     adapter: _adapter,
     reply: _reply,
+    constraint: _constraint,
     ...sampling
   } = request
   const { replyTokens = 0 } = prompt

@@ -9,6 +9,7 @@ import { SteerError, fail } from '../errors.ts'
 import { checkTokenizerJson } from './check-tokenizer-json.ts'
 import { isObject, parseJsonObject, readJsonIfPresent, readTextIfPresent } from './json-file.ts'
 import type { JsonObject } from './json-file.ts'
+import { readTokenBytes, type TokenBytes } from './token-bytes.ts'
 
 export interface Tokenizer {
   /**
@@ -23,6 +24,8 @@ export interface Tokenizer {
   tokenToId(token: string): number | undefined
   /** Whether `skipSpecialTokens` hides this id. */
   isSpecial(id: number): boolean
+  /** What each token writes; null where the decoder does not join tokens byte by byte. Worked out at each call. */
+  tokenBytes(): TokenBytes | null
   /** Ascending. Every id that ends a generation: of generation_config, config and the tokenizer. */
   readonly eosIds: readonly number[]
   readonly bosId?: number
@@ -89,6 +92,7 @@ export function createTokenizer(json: JsonObject, sources: TokenizerSources): To
     vocabSize: known.size === 0 ? 0 : [...known].reduce((max, id) => Math.max(max, id)) + 1,
     tokenToId,
     isSpecial: (id) => special.has(id),
+    tokenBytes: () => readTokenBytes(json, tokens),
     eosIds: endIds(modelConfigs, tokenizerConfig, tokenToId),
     bosId: singleId('bos', modelConfigs, tokenizerConfig, tokenToId),
     padId: singleId('pad', modelConfigs, tokenizerConfig, tokenToId),

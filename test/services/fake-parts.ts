@@ -13,6 +13,7 @@ export const byteTokenizer: Tokenizer = {
   vocabSize: 257,
   tokenToId: (token) => (token === '<end>' ? 256 : undefined),
   isSpecial: (id) => id === 256,
+  tokenBytes: () => Array.from({ length: 256 }, (_, byte) => Uint8Array.of(byte)),
   eosIds: [256],
 }
 

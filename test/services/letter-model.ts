@@ -22,6 +22,7 @@ export const letterTokenizer: Tokenizer = {
   decode: (ids) => ids.map((id) => letters[id] ?? '').join(''),
   vocabSize: FAKE_VOCAB,
   tokenToId: () => undefined,
+  tokenBytes: () => null,
   isSpecial: (id) => id === END,
   eosIds: [END],
 }

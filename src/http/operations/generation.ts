@@ -10,8 +10,10 @@ import {
 import {
   ErrorResponse,
   InputMessage,
+  ResponseFormat,
   SteeringOptions,
   SteeringReport,
+  StructuredOutputs,
   Usage,
 } from '../../../schemas/common.ts'
 import {
@@ -57,9 +59,11 @@ export const generationSchemas = {
   PredictRequest,
   PredictResponse,
   Readiness,
+  ResponseFormat,
   ServerMessage,
   SteeringOptions,
   SteeringReport,
+  StructuredOutputs,
   TokenizeRequest,
   TokenizeResponse,
   Usage,
