@@ -9,11 +9,14 @@ import { chooseProtocol, installAuth, redactUrl } from './http/auth.ts'
 import { chatRoutes } from './http/chat-routes.ts'
 import { completionRoutes } from './http/completion-routes.ts'
 import { datasetRoutes } from './http/dataset-routes.ts'
+import { decisionRoutes } from './http/decision-routes.ts'
 import { docsRoutes } from './http/docs-routes.ts'
+import { embeddingRoutes } from './http/embedding-routes.ts'
 import { installErrorHandlers } from './http/error-response.ts'
 import { fileRoutes } from './http/file-routes.ts'
 import { fineTuningRoutes } from './http/fine-tuning-routes.ts'
 import { installHubImports, type HubImports } from './http/hub-imports.ts'
+import { inferenceRoutes } from './http/inference-routes.ts'
 import { jobRoutes } from './http/job-routes.ts'
 import { keyRoutes } from './http/key-routes.ts'
 import { modelRoutes } from './http/model-routes.ts'
@@ -121,12 +124,16 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
   const { onBusy } = deps
   const noticed = onBusy ? withBusySignal(plain, onBusy) : plain
   const generator = auth ? meterGenerator(noticed, spendOn(limits, auth.usage)) : noticed
-  await app.register(chatRoutes(generator))
+  await app.register(chatRoutes(generator, models))
   await app.register(completionRoutes(generator))
   const responses = deps.responseStore ?? createMemoryResponseStore()
   await app.register(responseRoutes({ models, generator, store: responses }))
   await app.register(modelRoutes(models))
   await app.register(tokenizeRoutes(models))
+  const spend = auth && spendOn(limits, auth.usage)
+  await app.register(decisionRoutes(models, spend))
+  await app.register(embeddingRoutes(models, spend))
+  await app.register(inferenceRoutes(models))
   const npcs = deps.npcStore && createNpcs({ models, generator, store: deps.npcStore })
   if (npcs) await app.register(npcRoutes(npcs))
   if (deps.adapters) await app.register(adapterRoutes(deps.adapters))

@@ -1,6 +1,6 @@
-/** The graphs that serve: `decode` (prefill and decode with a KV cache) and `score` (attributes). */
+/** The graphs that serve: `decode` (prefill and decode with a KV cache), `score` (attributes), `hidden` (embeddings). */
 import type { Graph } from '../graph/graph.ts'
-import { createBuilder } from '../ops/builder.ts'
+import { createBuilder, type Builder } from '../ops/builder.ts'
 import { fuseSkipNorms } from '../ops/passes/fuse-skip-norms.ts'
 import type { Checkpoint } from '../weights/checkpoint.ts'
 import { architectureOf } from './architectures.ts'
@@ -51,18 +51,7 @@ export function buildScoreGraph(
   head: { readonly attributes: number; readonly weight: Float32Array; readonly bias: Float32Array },
 ): Graph {
   const b = createBuilder('score')
-  const architecture = architectureOf(config)
-  const ids = b.input('input_ids', 'int64', ['batch', 'sequence'])
-  const lengths = b.input('lengths', 'int32', ['batch'])
-  const positions = uniformPositions(config)
-  const attention = promptAttention(b, config, { ids, lengths, positions })
-  const ctx = {
-    b,
-    config,
-    weight: fileWeights(b, checkpoint),
-    matrices: storedMatrices(b, checkpoint, config),
-    attention,
-  }
+  const { architecture, ctx, ids, lengths } = wholeRows(b, config, checkpoint)
   const hidden = architecture.hidden(ctx, ids)
   // Row r's last token is entry r·S + length − 1 of the flattened rows.
   const steps = b.op('ReduceMax', [b.op('ArangeLike', [ids], { axis: 1 })], {
@@ -79,4 +68,27 @@ export function buildScoreGraph(
   const bias = b.constant('head.bias', [head.attributes], head.bias)
   b.output('scores', b.op('Add', [b.op('MatMul', [normed, weight], { transB: true }), bias], {}))
   return fuseSkipNorms(b.build())
+}
+
+/** The same inputs; output `hidden` f32 [B,S,H], the normed state of every token. What stands in the padding means nothing. */
+export function buildHiddenGraph(config: ModelConfig, checkpoint: Checkpoint): Graph {
+  const b = createBuilder('hidden')
+  const { architecture, ctx, ids } = wholeRows(b, config, checkpoint)
+  b.output('hidden', architecture.finalNorm(ctx, architecture.hidden(ctx, ids)))
+  return fuseSkipNorms(b.build())
+}
+
+/** Right-padded rows without a cache. */
+function wholeRows(b: Builder, config: ModelConfig, checkpoint: Checkpoint) {
+  const ids = b.input('input_ids', 'int64', ['batch', 'sequence'])
+  const lengths = b.input('lengths', 'int32', ['batch'])
+  const positions = uniformPositions(config)
+  const ctx = {
+    b,
+    config,
+    weight: fileWeights(b, checkpoint),
+    matrices: storedMatrices(b, checkpoint, config),
+    attention: promptAttention(b, config, { ids, lengths, positions }),
+  }
+  return { architecture: architectureOf(config), ctx, ids, lengths }
 }

@@ -8,4 +8,5 @@ export type {
   TokenLogprob,
   TokenMask,
 } from './engine-types.ts'
+export { lazyEmbedder, type LazyEmbedder } from './embedder.ts'
 export { createScorer, type Scorer, type ScorerOptions } from './scorer.ts'

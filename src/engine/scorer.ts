@@ -85,7 +85,7 @@ export async function createScorer(options: ScorerOptions): Promise<Scorer> {
   }
 }
 
-function checkRows(
+export function checkRows(
   rows: readonly (readonly number[])[],
   limits: { vocabSize: number; maxLength: number },
 ): void {
@@ -107,21 +107,34 @@ function checkRows(
   })
 }
 
+/** `ids` int64 [B, S], right-padded with token 0, and `lengths` int32 [B]. */
+export function padRows(rows: readonly (readonly number[])[]) {
+  const width = rows.reduce((longest, row) => Math.max(longest, row.length), 0)
+  const ids = new BigInt64Array(rows.length * width)
+  rows.forEach((row, r) => row.forEach((token, i) => (ids[r * width + i] = BigInt(token))))
+  return {
+    width,
+    ids: createTensor('int64', [rows.length, width], ids),
+    lengths: createTensor(
+      'int32',
+      [rows.length],
+      Int32Array.from(rows, (row) => row.length),
+    ),
+  }
+}
+
 /** Scores [rows, A] of one padded batch. */
 async function runBatch(
   session: Session,
   rows: readonly (readonly number[])[],
   attributes: number,
 ): Promise<Float32Array> {
-  const width = rows.reduce((longest, row) => Math.max(longest, row.length), 0)
-  const ids = new BigInt64Array(rows.length * width)
-  rows.forEach((row, r) => row.forEach((token, i) => (ids[r * width + i] = BigInt(token))))
-  const lengths = Int32Array.from(rows, (row) => row.length)
+  const { ids, lengths } = padRows(rows)
   const scores = new Float32Array(rows.length * attributes)
   const binding = session.createBinding()
   try {
-    binding.bindInput('input_ids', createTensor('int64', [rows.length, width], ids))
-    binding.bindInput('lengths', createTensor('int32', [rows.length], lengths))
+    binding.bindInput('input_ids', ids)
+    binding.bindInput('lengths', lengths)
     binding.bindOutput('scores', createTensor('float32', [rows.length, attributes], scores))
     await session.run(binding)
     return scores

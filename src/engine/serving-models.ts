@@ -1,7 +1,7 @@
 /** From a checkpoint folder to the bytes of the graphs that serve. */
 import { join } from 'node:path'
 import { openModel, type ModelConfig } from '../arch/index.ts'
-import { buildDecodeGraph, buildScoreGraph } from '../arch/serving-graphs.ts'
+import { buildDecodeGraph, buildHiddenGraph, buildScoreGraph } from '../arch/serving-graphs.ts'
 import { fail } from '../errors.ts'
 import { encodeModel } from '../onnx/encode-model.ts'
 import { openSafetensors } from '../weights/safetensors-reader.ts'
@@ -22,6 +22,17 @@ export async function buildDecodeModel(
   const { config, checkpoint } = await openModel(dir)
   try {
     const model = encodeModel(buildDecodeGraph(config, checkpoint, contextOf(config), options))
+    return { model, weightsDirectory: dir, config }
+  } finally {
+    await checkpoint.close()
+  }
+}
+
+/** States of every token, for embeddings. */
+export async function buildHiddenModel(dir: string): Promise<ServingModel> {
+  const { config, checkpoint } = await openModel(dir)
+  try {
+    const model = encodeModel(buildHiddenGraph(config, checkpoint))
     return { model, weightsDirectory: dir, config }
   } finally {
     await checkpoint.close()

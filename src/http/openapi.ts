@@ -10,6 +10,7 @@ import { fineTuningOperations, fineTuningSchemas } from './operations/fine-tunin
 import { generationOperations, generationSchemas } from './operations/generation.ts'
 import { npcOperations, npcSchemas } from './operations/npcs.ts'
 import { jobOperations, jobSchemas } from './operations/jobs.ts'
+import { judgingOperations, judgingSchemas } from './operations/judging.ts'
 import { keyOperations, keySchemas } from './operations/keys.ts'
 import type { Operation } from './operations/operation.ts'
 import { responseOperations, responseSchemas } from './operations/responses.ts'
@@ -18,6 +19,7 @@ import { registryOperations, registrySchemas } from './operations/registry.ts'
 export const namedSchemas = {
   ...generationSchemas,
   ...responseSchemas,
+  ...judgingSchemas,
   ...adapterSchemas,
   ...datasetSchemas,
   ...fileSchemas,
@@ -33,6 +35,7 @@ type SchemaName = keyof typeof namedSchemas
 export const operations: readonly Operation<SchemaName>[] = [
   ...generationOperations,
   ...responseOperations,
+  ...judgingOperations,
   ...adapterOperations,
   ...npcOperations,
   ...datasetOperations,
@@ -74,11 +77,13 @@ function describeOperation(operation: Operation<SchemaName>) {
   }
   const hasContent = Object.keys(content).length > 0
   const success = String(operation.status ?? (hasContent ? 200 : 204))
+  const isInference = operation.path.startsWith('/v2')
+  const errorSchema = isInference ? 'InferenceError' : 'ErrorResponse'
   const error = (status: number) => [
     String(status),
     {
       description: 'An error',
-      content: { 'application/json': { schema: reference('ErrorResponse') } },
+      content: { 'application/json': { schema: reference(errorSchema) } },
     },
   ]
   return {
@@ -110,7 +115,7 @@ function describeOperation(operation: Operation<SchemaName>) {
       ...(operation.path === '/ready' && {
         '503': { description: 'A model is starting', content },
       }),
-      ...(operation.path.startsWith('/v1') &&
+      ...(/^\/v[12]\//.test(operation.path) &&
         Object.fromEntries([400, ...errors, 500].sort((a, b) => a - b).map(error))),
     },
   }

@@ -1,10 +1,13 @@
 /** An adapter as a model of its own: its base, with the adapter in every request. */
+import { fail } from '../errors.ts'
 import { parseModelReference } from '../registry/model-name.ts'
 import type {
   AdapterRef,
   DecodedTokens,
+  Embeddings,
   EncodeOptions,
   EncodedPrompt,
+  Likelihoods,
   ModelInfo,
   ModelRuntime,
   Prompt,
@@ -73,6 +76,17 @@ export class AdapterView implements ModelRuntime {
 
   predict(...args: Parameters<ModelRuntime['predict']>): Promise<Record<string, number>[]> {
     return this.#base.predict(...args)
+  }
+
+  likelihoods(...args: Parameters<ModelRuntime['likelihoods']>): Promise<Likelihoods> {
+    const [prompt, texts, options, signal] = args
+    return this.#base.likelihoods(prompt, texts, { ...options, adapter: this.#adapter }, signal)
+  }
+
+  /** The graph of embeddings takes no adapters. */
+  async embed(): Promise<Embeddings> {
+    const detail = `"${this.info.id}" is an adapter; embed with "${this.#base.info.id}"`
+    return fail('BAD_REQUEST', detail, { param: 'model' })
   }
 
   countTokens(prompt: Prompt): Promise<number> {

@@ -3,7 +3,6 @@
  * cancellation, restart with back-off after a crash, shutdown. The other side is `engine-host.ts`.
  */
 import { fork, type ChildProcess } from 'node:child_process'
-import type { Message } from '../../schemas/records.ts'
 import { EventQueue } from '../engine/event-queue.ts'
 import { describeKvBudget } from '../engine/index.ts'
 import { SteerError, fail } from '../errors.ts'
@@ -11,10 +10,16 @@ import { unpackError, type FromEngine, type Sent, type ToEngine } from './engine
 import type { LoadOptions } from './model-runtime.ts'
 import type {
   DecodedTokens,
+  EmbedOptions,
+  EmbeddingInput,
+  Embeddings,
   EncodeOptions,
   EncodedPrompt,
+  LikelihoodOptions,
+  Likelihoods,
   ModelInfo,
   ModelRuntime,
+  PredictInput,
   PredictOptions,
   Prompt,
   TextEvent,
@@ -110,7 +115,7 @@ export class EngineClient implements ModelRuntime {
   }
 
   async predict(
-    inputs: Message[][],
+    inputs: PredictInput[],
     signal?: AbortSignal,
     options?: PredictOptions,
   ): Promise<Record<string, number>[]> {
@@ -119,6 +124,31 @@ export class EngineClient implements ModelRuntime {
       if (answer.type === 'predicted') return answer.values
     }
     return fail('INTERNAL', 'internal: the engine process ended a prediction without values')
+  }
+
+  async likelihoods(
+    prompt: Prompt,
+    texts: string[],
+    options?: LikelihoodOptions,
+    signal?: AbortSignal,
+  ): Promise<Likelihoods> {
+    const ask = (id: number): ToEngine => ({ type: 'rate', id, prompt, texts, options })
+    for await (const answer of this.#ask(ask, signal)) {
+      if (answer.type === 'rated') return answer.likelihoods
+    }
+    return fail('INTERNAL', 'internal: the engine process ended a rating without numbers')
+  }
+
+  async embed(
+    inputs: EmbeddingInput[],
+    options?: EmbedOptions,
+    signal?: AbortSignal,
+  ): Promise<Embeddings> {
+    const ask = (id: number): ToEngine => ({ type: 'embed', id, inputs, options })
+    for await (const answer of this.#ask(ask, signal)) {
+      if (answer.type === 'embedded') return answer.embeddings
+    }
+    return fail('INTERNAL', 'internal: the engine process ended an embedding without vectors')
   }
 
   async countTokens(prompt: Prompt): Promise<number> {

@@ -76,6 +76,17 @@ export function hostEngine(port: ParentPort, loadRuntime: LoadRuntime): void {
       void run(id, async (signal) => {
         post({ type: 'predicted', id, values: await runtime!.predict(inputs, signal, options) })
       })
+    } else if (message.type === 'rate') {
+      const { id, prompt, texts, options } = message
+      void run(id, async (signal) => {
+        const likelihoods = await runtime!.likelihoods(prompt, texts, options, signal)
+        post({ type: 'rated', id, likelihoods })
+      })
+    } else if (message.type === 'embed') {
+      const { id, inputs, options } = message
+      void run(id, async (signal) => {
+        post({ type: 'embedded', id, embeddings: await runtime!.embed(inputs, options, signal) })
+      })
     } else if (message.type === 'count') {
       const { id, prompt } = message
       void run(id, async () => {

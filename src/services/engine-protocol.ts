@@ -1,12 +1,17 @@
 /** Messages between the server and an engine process. Errors travel as their code and detail. */
-import type { Message } from '../../schemas/records.ts'
 import { SteerError, catalogue, type ErrorCode } from '../errors.ts'
 import type { LoadOptions } from './model-runtime.ts'
 import type {
   DecodedTokens,
+  EmbedOptions,
+  EmbeddingInput,
+  Embeddings,
   EncodeOptions,
   EncodedPrompt,
+  LikelihoodOptions,
+  Likelihoods,
   ModelInfo,
+  PredictInput,
   PredictOptions,
   Prompt,
   TextEvent,
@@ -17,7 +22,9 @@ import type {
 export type ToEngine =
   | { type: 'load'; dir: string; options: LoadOptions }
   | { type: 'generate'; id: number; request: TextRequest }
-  | { type: 'predict'; id: number; inputs: Message[][]; options?: PredictOptions }
+  | { type: 'predict'; id: number; inputs: PredictInput[]; options?: PredictOptions }
+  | { type: 'rate'; id: number; prompt: Prompt; texts: string[]; options?: LikelihoodOptions }
+  | { type: 'embed'; id: number; inputs: EmbeddingInput[]; options?: EmbedOptions }
   | { type: 'count'; id: number; prompt: Prompt }
   | { type: 'encode'; id: number; prompt: Prompt; options?: EncodeOptions }
   | { type: 'decode'; id: number; tokens: readonly number[] }
@@ -38,6 +45,8 @@ export type FromEngine =
   | { type: 'failed'; error: SentError }
   | { type: 'event'; id: number; event: TextEvent }
   | { type: 'predicted'; id: number; values: Record<string, number>[] }
+  | { type: 'rated'; id: number; likelihoods: Likelihoods }
+  | { type: 'embedded'; id: number; embeddings: Embeddings }
   | { type: 'counted'; id: number; tokens: number }
   | { type: 'encoded'; id: number; encoded: EncodedPrompt }
   | { type: 'decoded'; id: number; decoded: DecodedTokens }

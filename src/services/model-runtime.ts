@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import type { ModelManifest } from '../../schemas/model-manifest.ts'
 import { readModelConfig } from '../arch/index.ts'
 import { createPromptTemplate } from '../datasets/prompt-template.ts'
-import { createEngine, createScorer, type KvBudget } from '../engine/index.ts'
+import { createEngine, createScorer, lazyEmbedder, type KvBudget } from '../engine/index.ts'
 import { checkScheme } from '../registry/check-model.ts'
 import { attributeModelOf, readManifest } from '../registry/model-folder.ts'
 import { loadChatTemplate } from '../text/chat-template.ts'
@@ -62,7 +62,8 @@ export async function loadModelRuntime(
     sampling,
     attributeModel: attributeModelOf(manifest) ?? undefined,
   }
-  return createModelRuntime({ info, tokenizer, template, ...loaded.parts })
+  const embedder = lazyEmbedder({ modelDir: dir, threads: options.threads })
+  return createModelRuntime({ info, tokenizer, template, embedder, ...loaded.parts })
 }
 
 async function loadWeights(

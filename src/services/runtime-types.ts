@@ -157,9 +157,36 @@ export interface EncodedPrompt {
   text: string
 }
 
+/** A conversation, or the whole text as the attribute model reads it. */
+export type PredictInput = Message[] | { text: string }
+
 export interface PredictOptions {
   /** The scores as they are, without the calibration. */
   raw?: boolean
+}
+
+export interface EmbedOptions {
+  /** Of all tokens, or of the last one; `mean` unless given. */
+  pooling?: 'mean' | 'last'
+}
+
+export type LikelihoodOptions = Pick<TextRequest, 'owner' | 'priority' | 'adapter'>
+
+export interface Likelihoods {
+  /** Of each text as the whole reply, its end included; natural logarithms. */
+  logprobs: number[]
+  promptTokens: number
+  /** Prompt tokens whose keys and values were in the cache. */
+  cachedTokens: number
+}
+
+export type EmbeddingInput = { text: string } | { tokens: number[] }
+
+export interface Embeddings {
+  /** [H] each, of length 1. */
+  vectors: Float32Array[]
+  /** Tokens of all inputs. */
+  tokens: number
 }
 
 export interface DecodedTokens {
@@ -184,10 +211,22 @@ export interface ModelRuntime {
    * Fails with MODEL_NOT_PREDICTIVE, CONTEXT_TOO_LONG or BAD_REQUEST.
    */
   predict(
-    inputs: Message[][],
+    inputs: PredictInput[],
     signal?: AbortSignal,
     options?: PredictOptions,
   ): Promise<Record<string, number>[]>
+  /**
+   * How likely the model is to reply with each of the texts. Fails as `generate` does, and BAD_REQUEST for a text without
+   * tokens.
+   */
+  likelihoods(
+    prompt: Prompt,
+    texts: string[],
+    options?: LikelihoodOptions,
+    signal?: AbortSignal,
+  ): Promise<Likelihoods>
+  /** Texts as vectors: the last layer's normed states. Fails CONTEXT_TOO_LONG, BAD_REQUEST. */
+  embed(inputs: EmbeddingInput[], options?: EmbedOptions, signal?: AbortSignal): Promise<Embeddings>
   /**
    * The length of a prompt, without running the model; it may be longer than the context.
    * Fails with ATTRIBUTE_UNKNOWN, ATTRIBUTE_OUT_OF_RANGE or BAD_TEMPLATE.

@@ -3,8 +3,10 @@ import { fail } from '../errors.ts'
 import type { PooledEngine, Release } from './engine-pool.ts'
 import type {
   DecodedTokens,
+  Embeddings,
   EncodeOptions,
   EncodedPrompt,
+  Likelihoods,
   ModelInfo,
   ModelRuntime,
   Prompt,
@@ -45,6 +47,24 @@ export class ServedView implements ModelRuntime {
     const release = this.hold()
     try {
       return await this.#engine.runtime.predict(...args)
+    } finally {
+      release()
+    }
+  }
+
+  async likelihoods(...args: Parameters<ModelRuntime['likelihoods']>): Promise<Likelihoods> {
+    const release = this.hold()
+    try {
+      return await this.#engine.runtime.likelihoods(...args)
+    } finally {
+      release()
+    }
+  }
+
+  async embed(...args: Parameters<ModelRuntime['embed']>): Promise<Embeddings> {
+    const release = this.hold()
+    try {
+      return await this.#engine.runtime.embed(...args)
     } finally {
       release()
     }

@@ -5,7 +5,7 @@
 import type { AttributeSet, AttributeValues } from '../../schemas/attributes.ts'
 import type { Message } from '../../schemas/records.ts'
 import type { PromptTemplate } from '../datasets/prompt-template.ts'
-import type { Engine, EngineEvent, EngineRequest, Scorer } from '../engine/index.ts'
+import type { Engine, EngineEvent, EngineRequest, LazyEmbedder, Scorer } from '../engine/index.ts'
 import { fail } from '../errors.ts'
 import { calibratedValues } from '../labels/calibration.ts'
 import { validateAttributes } from '../labels/label-codec.ts'
@@ -15,16 +15,23 @@ import type { Constraints } from './constraints.ts'
 import type {
   AdapterRef,
   DecodedTokens,
+  EmbedOptions,
+  EmbeddingInput,
+  Embeddings,
   EncodeOptions,
   EncodedPrompt,
+  LikelihoodOptions,
+  Likelihoods,
   ModelInfo,
   ModelRuntime,
+  PredictInput,
   PredictOptions,
   Prompt,
   TextEvent,
   TextRequest,
 } from './runtime-types.ts'
 import { takeUpReply, type TakenUp } from './reply-so-far.ts'
+import { rateReplies } from './rate-replies.ts'
 import { describeLogprob, generateText, textOfToken } from './text-generation.ts'
 
 export interface RuntimeParts {
@@ -41,6 +48,8 @@ export interface RuntimeParts {
   /** Of the engine; without it, constrained requests fail. */
   constraints?: Constraints
   scorer?: Pick<Scorer, 'score' | 'dispose'>
+  /** Loaded when it is first asked for. */
+  embedder?: LazyEmbedder
 }
 
 /** Takes over the parts: disposing the runtime disposes them. */
@@ -50,12 +59,16 @@ export function createModelRuntime(parts: RuntimeParts): ModelRuntime {
     info,
     ready: true,
     generate: (request, signal) => generate(parts, request, signal),
+    likelihoods: (prompt, texts, likelihoodOptions, signal) =>
+      likelihoods(parts, { prompt, texts, options: likelihoodOptions }, signal),
+    embed: (inputs, embedOptions, signal) => embed(parts, inputs, embedOptions, signal),
     predict: (inputs, signal, predictOptions) => predict(parts, inputs, signal, predictOptions),
     countTokens: async (prompt) => preparePrompt(parts, prompt).tokens.length,
     encode: async (prompt, encodeOptions) => encode(parts, prompt, encodeOptions),
     decode: async (tokens) => decode(parts.tokenizer, tokens),
     async dispose() {
-      await Promise.all([parts.engine?.dispose(), parts.scorer?.dispose()])
+      const { engine, scorer, embedder } = parts
+      await Promise.all([engine?.dispose(), scorer?.dispose(), embedder?.dispose()])
     },
   }
 }
@@ -244,17 +257,63 @@ function describeStart(
 
 async function predict(
   parts: RuntimeParts,
-  inputs: Message[][],
+  inputs: PredictInput[],
   signal?: AbortSignal,
   { raw = false }: PredictOptions = {},
 ): Promise<Record<string, number>[]> {
-  const { info, scorer, template } = parts
+  const { info, scorer, template, tokenizer } = parts
   if (!scorer || !template) {
     return fail('MODEL_NOT_PREDICTIVE', `"${info.id}" generates text`, { param: 'model' })
   }
-  const rows = inputs.map((messages) => template.scoringTokens(messages))
+  const rows = inputs.map((input) =>
+    'text' in input ? tokenizer.encode(input.text) : template.scoringTokens(input),
+  )
   if (signal?.aborted) fail('CANCELLED', 'before the attribute model ran')
   const scores = await scorer.score(rows)
   const calibration = raw ? undefined : info.calibration
   return scores.map((row) => calibratedValues(info.attributes, row, calibration))
+}
+
+async function likelihoods(
+  parts: RuntimeParts,
+  asked: { prompt: Prompt; texts: readonly string[]; options?: LikelihoodOptions },
+  signal?: AbortSignal,
+): Promise<Likelihoods> {
+  const { engine, tokenizer, info } = parts
+  if (!engine) {
+    return fail('MODEL_NOT_GENERATIVE', `"${info.id}" predicts attributes`, { param: 'model' })
+  }
+  const { tokens: prompt, stopTokens } = preparePrompt(parts, asked.prompt)
+  const end = stopTokens[0]!
+  const replies = asked.texts.map((text) => [
+    ...tokenizer.encode(text, { addSpecialTokens: false }),
+    end,
+  ])
+  const longest = prompt.length + Math.max(...replies.map((reply) => reply.length))
+  if (longest > info.contextLength) {
+    fail('CONTEXT_TOO_LONG', `with an answer it has ${longest} tokens, the context holds ${info.contextLength}`) // prettier-ignore
+  }
+  const { adapter: ref, ...request } = asked.options ?? {}
+  const adapter = ref && (await loadedAdapter(parts, ref))
+  try {
+    const rows = { prompt, replies, request: { ...request, ...adapter?.choice } }
+    const rated = await rateReplies(engine.generate, rows, signal)
+    return { ...rated, promptTokens: prompt.length }
+  } finally {
+    adapter?.release()
+  }
+}
+
+async function embed(
+  { embedder, tokenizer, info }: RuntimeParts,
+  inputs: readonly EmbeddingInput[],
+  { pooling = 'mean' }: EmbedOptions = {},
+  signal?: AbortSignal,
+): Promise<Embeddings> {
+  if (!embedder) return fail('INTERNAL', `internal: "${info.id}" has no graph for embeddings`)
+  const rows = inputs.map((input) =>
+    'tokens' in input ? input.tokens : tokenizer.encode(input.text),
+  )
+  const vectors = await embedder.embed(rows, { pooling, signal })
+  return { vectors, tokens: rows.reduce((sum, row) => sum + row.length, 0) }
 }

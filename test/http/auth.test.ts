@@ -80,7 +80,9 @@ t.test('the key in the query is for sockets alone', async (t) => {
 t.test('every documented operation has the scope that it should', async (t) => {
   const wanted: [RegExp, Scope | '*' | null][] = [
     [/^(get|put|post|patch) \/v1\/(models|attributes)(\/\{id\})?$/, '*'],
-    [/ \/v1\/(chat\/completions|completions|responses\b.*)$/, 'generate'],
+    [/ \/v1\/(chat\/completions|completions|embeddings|responses\b.*)$/, 'generate'],
+    [/ (\/v1\/decisions$|\/v2\/models\/)/, 'predict'],
+    [/ \/v2(\/health\/(live|ready))?$/, null],
     [/ (\/v1)?\/(tokenize|detokenize|apply-template)$/, 'generate'],
     [/ \/v1\/(adapters|(un)?load_lora_adapter)$/, 'models'],
     [/ \/v1\/attributes\/predict$/, 'predict'],

@@ -20,7 +20,7 @@ hostEngine(
       ...runtime,
       async predict(inputs) {
         if (inputs.length === 0) throw new Error('no inputs')
-        return inputs.map((messages) => ({ humor: messages.length }))
+        return inputs.map((input) => ({ humor: 'text' in input ? 0 : input.length }))
       },
     }
   },

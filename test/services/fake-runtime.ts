@@ -4,11 +4,11 @@ import { fail } from '../../src/errors.ts'
 import type {
   ModelInfo,
   ModelRuntime,
+  PredictInput,
   TextEvent,
   TextRequest,
 } from '../../src/services/runtime-types.ts'
 import { withDefaults } from '../../src/services/text-runtime.ts'
-import type { Message } from '../../schemas/records.ts'
 
 export const villageInfo: ModelInfo = {
   id: 'village',
@@ -100,12 +100,20 @@ export function fakeLanguageModel(pieces: string[], options: FakeOptions = {}): 
     predict: async () => fail('MODEL_NOT_PREDICTIVE', info.id),
     countTokens: async (prompt) => countWords(prompt),
     ...fakeCoding,
+    likelihoods: fakeLikelihoods,
     dispose: async () => {},
   }
 }
 
+/** A reply is 1/e as likely for each letter more. */
+const fakeLikelihoods: ModelRuntime['likelihoods'] = async (prompt, texts) => ({
+  logprobs: texts.map((text) => -text.length),
+  promptTokens: countWords(prompt),
+  cachedTokens: 2,
+})
+
 /** A token a letter, its id the letter's code. */
-const fakeCoding: Pick<ModelRuntime, 'encode' | 'decode'> = {
+const fakeCoding: Pick<ModelRuntime, 'encode' | 'decode' | 'embed'> = {
   async encode(prompt, { addSpecialTokens = true } = {}) {
     if ('tokens' in prompt)
       return { tokens: prompt.tokens, text: lettersOf(prompt.tokens).join('') }
@@ -117,6 +125,12 @@ const fakeCoding: Pick<ModelRuntime, 'encode' | 'decode'> = {
     }
     const text = prompt.messages.map(({ content }) => `${content}\n`).join('')
     return { tokens: codesOf(text), text }
+  },
+  // [0.6, 0.8], turned around for the last token's.
+  async embed(inputs, { pooling } = {}) {
+    const vector = Float32Array.of(0.6, pooling === 'last' ? -0.8 : 0.8)
+    const tokens = inputs.map((input) => ('tokens' in input ? input.tokens : codesOf(input.text)))
+    return { vectors: inputs.map(() => vector), tokens: tokens.flat().length }
   },
   decode: async (tokens) => ({ text: lettersOf(tokens).join(''), pieces: lettersOf(tokens) }),
 }
@@ -141,7 +155,7 @@ async function aborted(signal: AbortSignal | undefined): Promise<never> {
 }
 
 export interface FakeAttributeModel extends ModelRuntime {
-  inputs: Message[][][]
+  inputs: PredictInput[][]
 }
 
 /** Gives these values, one after another (the last for ever). */
@@ -151,7 +165,7 @@ export function fakeAttributeModel(
   ],
   info: Partial<ModelInfo> = {},
 ): FakeAttributeModel {
-  const inputs: Message[][][] = []
+  const inputs: PredictInput[][] = []
   let calls = 0
   return {
     info: { ...apmInfo, ...info },
@@ -164,6 +178,7 @@ export function fakeAttributeModel(
     },
     countTokens: async (prompt) => countWords(prompt),
     ...fakeCoding,
+    likelihoods: () => fail('MODEL_NOT_GENERATIVE', 'village-apm'),
     dispose: async () => {},
   }
 }
