@@ -25,6 +25,7 @@ export class TokenTrie {
   /** The tokens that end at node i are `#ids[#firstId[i] … #firstId[i + 1])`. */
   readonly #firstId: Int32Array
   readonly #ids: Int32Array
+  readonly #singleBytes: ReadonlySet<number>
   readonly #states = new Int32Array(maxTokenBytes + 1)
 
   /** `vocabSize`: of the logits; not less than there are tokens that can be drawn. */
@@ -33,6 +34,8 @@ export class TokenTrie {
     this.words = Math.ceil(vocabSize / 32)
     const usable = Array.from(tokens.keys()).filter((id) => isUsable(tokens[id]!) && id < vocabSize)
     usable.sort((a, b) => Buffer.compare(tokens[a]!, tokens[b]!) || a - b)
+    const single = usable.filter((id) => tokens[id]!.length === 1)
+    this.#singleBytes = new Set(single.map((id) => tokens[id]![0]!))
     const nodes = listNodes(usable.map((id) => tokens[id]!))
     this.#byteOf = Uint8Array.from(nodes.bytes)
     this.#depthOf = Uint8Array.from(nodes.depths)
@@ -43,8 +46,7 @@ export class TokenTrie {
 
   /** Whether a byte is a token of its own. */
   hasByte(byte: number): boolean {
-    const first = this.#depthOf.findIndex((depth, i) => depth === 0 && this.#byteOf[i] === byte)
-    return first >= 0 && this.#firstId[first + 1]! > this.#firstId[first]!
+    return this.#singleBytes.has(byte)
   }
 
   /** The set of tokens that may follow, one bit each. */

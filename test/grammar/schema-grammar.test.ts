@@ -2,7 +2,7 @@
 import t from 'tap'
 import { schemaJudge } from '../fixtures/json-schema.ts'
 import type { SteerError } from '../../src/errors.ts'
-import { sampler, schemaConstraint } from './sample-text.ts'
+import { sampler, schemaConstraint, singleBytes } from './sample-text.ts'
 import { enforcedSchemas } from './schemas.ts'
 
 const SAMPLES = 12
@@ -36,6 +36,17 @@ t.test('all that a small schema allows is written, in the order of its propertie
     '{"a":2,"b":true}',
     '{"a":2}',
   ])
+})
+
+t.test('a vocabulary that lacks bytes never gets stuck', async (t) => {
+  const lacking = singleBytes.map((bytes) =>
+    [0x7a, 0xe2, 0x83].includes(bytes[0]!) ? null : bytes,
+  )
+  const schema = { type: 'string', pattern: '^[x-zé€]{3}(zoo|xo+)$', maxLength: 9 }
+  const sample = sampler(schemaConstraint(schema), lacking)
+  for (let seed = 0; seed < 50; seed += 1) t.match(sample(seed), /^"[xyé]{3}xo+"$/)
+  const needed = { enum: ['zoo'] }
+  t.throws(() => sampler(schemaConstraint(needed), lacking), { message: /cannot be written/ })
 })
 
 const object = (property: object) => ({ type: 'object', properties: { p: property } })
