@@ -3,7 +3,7 @@ FROM node:24-slim AS build
 WORKDIR /app
 COPY package.json package-lock.json ./
 # The script of onnxruntime-node would download CUDA libraries; the CPU library is in the package.
-# What is for other platforms, other processors and GPUs goes.
+# What is for other platforms, other processors and GPUs goes; docs/devices.md says what GPUs need instead.
 ENV ONNXRUNTIME_NODE_INSTALL=skip
 RUN npm ci --omit=dev --ignore-scripts --no-audit --no-fund \
   && cd node_modules/onnxruntime-node/bin/napi-v6 \

@@ -37,9 +37,9 @@ export function decodeSamples(streams: readonly (readonly number[])[]): Samples 
 /** Measures; reports one row per batch size and returns them all. */
 export async function runDecodeBench(options: DecodeBenchOptions): Promise<BenchRow[]> {
   const { batches = [1, 2, 4, 8], promptTokens = 64, newTokens = 64 } = options
-  const { modelDir, threads, rounds = 5, seed = 1 } = options
+  const { modelDir, threads, device, rounds = 5, seed = 1 } = options
   const slots = Math.max(...batches)
-  const engine = await createEngine({ modelDir, threads, slots })
+  const engine = await createEngine({ modelDir, threads, device, slots })
   try {
     if (promptTokens + newTokens > engine.contextLength) {
       const asked = `${promptTokens} + ${newTokens} tokens`

@@ -1,5 +1,6 @@
 /** What the benchmarks share: rows, percentiles, seeded prompts, reading a stream with times. */
 
+import type { Device } from '../schemas/device.ts'
 import { basename } from 'node:path'
 import type { Engine, EngineEvent } from '../src/engine/index.ts'
 import { createRandom } from '../src/engine/random.ts'
@@ -19,6 +20,8 @@ export interface BenchRow {
 export interface BenchOptions {
   modelDir: string
   threads?: number
+  /** Default `cpu`. */
+  device?: Device
   /** Measured rounds; one more goes before as warm-up. */
   rounds?: number
   seed?: number

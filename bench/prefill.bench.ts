@@ -23,8 +23,8 @@ export interface PrefillBenchOptions extends BenchOptions {
 
 /** Measures; reports one row per batch size and returns them all. */
 export async function runPrefillBench(options: PrefillBenchOptions): Promise<BenchRow[]> {
-  const { batches = [1, 4], modelDir, threads, rounds = 5, seed = 1 } = options
-  const engine = await createEngine({ modelDir, threads, slots: Math.max(...batches) })
+  const { batches = [1, 4], modelDir, threads, device, rounds = 5, seed = 1 } = options
+  const engine = await createEngine({ modelDir, threads, device, slots: Math.max(...batches) })
   try {
     const promptTokens = options.promptTokens ?? Math.min(512, engine.contextLength)
     const results = await alternate(batches, rounds, async (batch, round) => {

@@ -5,6 +5,7 @@
  *   prefix-tree  the same after other conversations took every slot: the prefix is copied back
  * tokens_per_s counts the prompt's tokens; the latencies are times to the first token.
  */
+import { fail } from '../src/errors.ts'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { createEngine, type Engine } from '../src/engine/index.ts'
 import { percentile, printRow, randomPrompts, rounded, modelName, type BenchOptions, type BenchRow } from './measure.ts' // prettier-ignore
@@ -28,7 +29,8 @@ type Samples = Record<Kind, { ms: number; tokens: number }[]>
 
 /** Measures; reports a row for each of the three and returns them. */
 export async function runPrefixBench(options: PrefixBenchOptions): Promise<BenchRow[]> {
-  const { modelDir, threads, rounds = 5, seed = 1 } = options
+  const { modelDir, threads, device = 'cpu', rounds = 5, seed = 1 } = options
+  if (device !== 'cpu') fail('BAD_ARGUMENT', 'bench prefix: the cache beside the slots is the processor’s') // prettier-ignore
   const engine = await createEngine({ modelDir, threads, slots: SLOTS, prefixBytes: PREFIX_BYTES })
   try {
     const rest = 3 * (REPLY_TOKENS + TURN_TOKENS + LABEL_TOKENS)

@@ -16,7 +16,7 @@ export interface TrainBenchOptions extends BenchOptions {
 
 /** Measures; reports one row per batch size and returns them all. */
 export async function runTrainBench(options: TrainBenchOptions): Promise<BenchRow[]> {
-  const { batches = [8], rowTokens = 256, rounds = 5, seed = 1, threads = 0 } = options
+  const { batches = [8], rowTokens = 256, rounds = 5, seed = 1, threads = 0, device } = options
   const config = await readModelConfig(options.modelDir)
   const architecture = architectureOf(config)
   const random = createRandom(seed)
@@ -31,6 +31,7 @@ export async function runTrainBench(options: TrainBenchOptions): Promise<BenchRo
       adam: { beta1: 0.9, beta2: 0.95, epsilon: 1e-8, clipNorm: 1 },
       weightDecay: 0.1,
       threads,
+      device,
       accumulate: 1,
     },
     freshState(randomParams(architecture, config, random)),

@@ -5,6 +5,7 @@
 import { homedir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { z } from 'zod'
+import { DEVICES } from '../schemas/device.ts'
 import { fail } from './errors.ts'
 import { defaultBusyShare } from './jobs/polite-pause.ts'
 import { parseByteSize } from './util/byte-size.ts'
@@ -32,9 +33,8 @@ const Config = z.strictObject({
   port: wholeNumber(0, 65535).default(8080),
   /** The data folder. */
   home: z.string().min(1),
-  device: z
-    .enum(['cpu'], { error: 'expected cpu; webgpu and cuda are not supported yet' })
-    .default('cpu'),
+  /** Where models run; unset: the best there is. */
+  device: z.enum(DEVICES, { error: 'expected cpu, webgpu or cuda' }).optional(),
   /** Names or paths of the models to serve; none: the bundled ones. */
   models: z.array(z.string().min(1)).default([]),
   /** Adapters to serve beside those of the data folder: `NAME=DIR`, or a folder that has the name. */

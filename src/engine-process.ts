@@ -23,7 +23,9 @@ hostEngine(
     exit: (code) => process.exit(code),
   },
   async (dir, options) => {
-    const runtime = await loadModelRuntime(dir, options)
+    const runtime = await loadModelRuntime(dir, options, (line) => {
+      process.stderr.write(`${options.id ?? dir}: ${line}\n`)
+    })
     saveCompileCache()
     return runtime
   },

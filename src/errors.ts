@@ -44,6 +44,7 @@ export const catalogue = {
   DISK_FULL: [507, 'server_error', 'The disk of the server is full'],
   IN_USE: [409, 'invalid_request_error', 'The resource is in use'],
   LOSS_NOT_FINITE: [500, 'server_error', 'The training loss is not a number'],
+  DEVICE_UNAVAILABLE: [400, 'invalid_request_error', 'The device cannot be had'],
   RUNTIME_UNAVAILABLE: [500, 'server_error', 'ONNX Runtime cannot be loaded here'],
   RUNTIME_ERROR: [500, 'server_error', 'ONNX Runtime reported an error'],
   ENGINE_CRASHED: [503, 'server_error', 'The engine process stopped and is being restarted'],

@@ -1,6 +1,7 @@
 /** Joins the parts of jobs: database → queue and store → service and worker → job processes. */
 import { totalmem } from 'node:os'
 import { join, resolve } from 'node:path'
+import type { Device } from '../schemas/device.ts'
 import type { PublishSpec } from '../schemas/jobs.ts'
 import type { Config } from './config.ts'
 import type { Database } from './database/index.ts'
@@ -30,6 +31,8 @@ export interface JobsOptions {
   readonly concurrency: number
   /** CPU threads of a job; 0: all cores. */
   readonly threads: number
+  /** Unset: the best there is. */
+  readonly device?: Device
   /** The share of the time that a job works while replies are written. */
   readonly busyShare: number
   /** Unset: three quarters of what the machine or the container has. */
@@ -60,6 +63,7 @@ export async function startJobs(options: JobsOptions): Promise<Jobs> {
       home: places.home,
       importDir,
       threads: options.threads,
+      device: options.device,
       busyShare: options.busyShare,
       memoryBytes: options.memoryBytes ?? defaultMemoryBytes(),
     },
@@ -90,6 +94,7 @@ export const jobSettings = (config: Config) => ({
   importDir: resolve(config.importDir ?? join(config.home, 'imports')),
   concurrency: config.jobs,
   threads: config.jobThreads,
+  device: config.device,
   busyShare: config.jobShare,
   memoryBytes: config.jobMemoryMb === undefined ? undefined : config.jobMemoryMb * 2 ** 20,
   maxAttempts: config.jobAttempts,

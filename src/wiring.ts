@@ -10,6 +10,7 @@ import { createRegistry } from './registry/registry.ts'
 import { configuredAdapters, createAdapterService } from './services/adapters.ts'
 import { createDatasets } from './services/datasets.ts'
 import { createEngineClient } from './services/engine-client.ts'
+import type { LoadOptions } from './services/model-runtime.ts'
 import type { StartEngine } from './services/engine-pool.ts'
 import { createFiles } from './services/files.ts'
 import { createFineTuning } from './services/fine-tuning.ts'
@@ -166,13 +167,18 @@ async function createAuth(config: Config, { db }: Database): Promise<AuthParts> 
   return { keys, usage: createUsage({ db, log }), required }
 }
 
+const engineSettings = (config: Config): LoadOptions => {
+  const { slots, contextLength, kvMemory, queueLimit, speculative, threads, device } = config
+  return { slots, contextLength, kvMemoryBytes: kvMemory, queueLimit, speculative, threads, device }
+}
+
 /** Each model in a process of its own. */
 const engineStarter =
-  ({ slots, contextLength, kvMemory, queueLimit, speculative, threads }: Config): StartEngine =>
+  (config: Config): StartEngine =>
   ({ dir, id }) =>
     createEngineClient({
       dir,
-      load: { id, slots, contextLength, kvMemoryBytes: kvMemory, queueLimit, speculative, threads },
+      load: { id, ...engineSettings(config) },
       entry: new URL('./engine-process.ts', import.meta.url),
       log,
     })

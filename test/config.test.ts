@@ -5,7 +5,7 @@ import { describeConfig, needsKeys, readConfig } from '../src/config.ts'
 
 t.test('the defaults listen on loopback and keep data in the home folder', async (t) => {
   const config = readConfig({}, {})
-  t.match(config, { host: '127.0.0.1', port: 8080, device: 'cpu', models: [] })
+  t.match(config, { host: '127.0.0.1', port: 8080, models: [] })
   t.equal(config.home, join(homedir(), '.steerlm'))
   t.ok(Object.isFrozen(config))
 })
@@ -23,9 +23,9 @@ t.test('what is wrong is named as it was given', async (t) => {
     message: /--port: expected a whole number from 0 to 65535, got "x"/,
   })
   t.throws(() => readConfig({}, { PORT: '70000' }), { code: 'BAD_ARGUMENT', param: 'PORT', message: /got "70000"/ }) // prettier-ignore
-  t.throws(() => readConfig({ device: 'cuda' }, {}), {
+  t.throws(() => readConfig({ device: 'tpu' }, {}), {
     code: 'BAD_ARGUMENT',
-    message: /--device: expected cpu; webgpu and cuda are not supported yet, got "cuda"/,
+    message: /--device: expected cpu, webgpu or cuda, got "tpu"/,
   })
 })
 

@@ -7,8 +7,10 @@ import { runSamplerBench } from '../../bench/sampler.bench.ts'
 import { runTrainBench } from '../../bench/train.bench.ts'
 import { runTrainPeersBench } from '../../bench/peers/train-peers.bench.ts'
 import { fail } from '../errors.ts'
+import { chooseDevice } from '../ort/index.ts'
 import { resolveModel } from '../registry/locate-model.ts'
 import { helpText, parseFlags, type FlagValues } from '../util/args.ts'
+import { deviceFlag, deviceOf } from './device-flag.ts'
 import { modelPlaces } from './workplace.ts'
 
 const flags = {
@@ -21,6 +23,7 @@ const flags = {
     help: 'streams or rows at once; repeatable',
   },
   rounds: { type: 'integer', default: 5, min: 1, help: 'measured rounds' },
+  ...deviceFlag,
   threads: { type: 'integer', default: 0, min: 0, help: 'CPU threads; 0: all cores' },
   seed: { type: 'integer', default: 1, min: 0, help: 'of the random prompts' },
   peers: {
@@ -76,7 +79,9 @@ export async function run(argv: string[]): Promise<number> {
   if (values.peers) return runPeers(positionals, values)
   const modelDir = await resolveModel(values.model, modelPlaces(values.home))
   const { rounds, seed } = values
-  const common = { modelDir, rounds, seed, threads: values.threads || undefined }
+  const { device, why } = await chooseDevice(deviceOf(values.device))
+  process.stderr.write(`device: ${device} (${why})\n`)
+  const common = { modelDir, rounds, seed, device, threads: values.threads || undefined }
   for (const topic of topics) {
     const bench = Object.hasOwn(benches, topic) ? benches[topic as keyof typeof benches] : undefined
     if (!bench) fail('BAD_ARGUMENT', `bench: expected ${known.join(', ')}, got "${topic}"`)

@@ -19,6 +19,7 @@ import { createProgress } from '../util/progress.ts'
 import { createRandom } from '../util/random.ts'
 import { createPausePoint, workHost } from '../util/work-host.ts'
 import { openWorkLog } from '../util/work-log.ts'
+import { loadOnDevice } from './device-flag.ts'
 import { sampleReply } from './sample-reply.ts'
 import { run as train } from './train.ts'
 import { trainingFlags } from './training-flags.ts'
@@ -103,7 +104,9 @@ async function sampleAll(draws: readonly Draw[], text: OpenedModel, values: Valu
   const replies = new Map(work.kept)
   const slots = Math.min(values.concurrency, draws.length)
   const threads = values.threads || availableParallelism()
-  const engine = await createEngine({ modelDir: text.dir, slots, threads })
+  const engine = await loadOnDevice(values.device, (device) =>
+    createEngine({ modelDir: text.dir, slots, threads, device }),
+  )
   const progress = createProgress({ label: 'sample', total: draws.length, unit: 'replies' })
   const pause = createPausePoint()
   const waiting = draws.map((_, i) => i).filter((i) => !replies.has(i))
@@ -140,6 +143,7 @@ async function labelSamples(
   draws: readonly Draw[],
   replies: ReadonlyMap<number, string>,
   apm: OpenedModel,
+  values: Values,
 ) {
   const records = draws.flatMap((draw, i): ConversationRecord[] => {
     const content = replies.get(i)
@@ -147,7 +151,9 @@ async function labelSamples(
     const messages = [...draw.prompt, { role: 'assistant' as const, content }]
     return [{ id: `bootstrap-${i}`, messages }]
   })
-  const scorer = await createScorer({ modelDir: apm.dir })
+  const scorer = await loadOnDevice(values.device, (device) =>
+    createScorer({ modelDir: apm.dir, device }),
+  )
   try {
     const { template, manifest } = apm
     const { attributes, calibration } = manifest
@@ -216,7 +222,7 @@ export async function run(argv: string[]): Promise<number> {
   const file = join(work, 'replies.ndjson')
   if (!values.resume) await rm(file, { force: true })
   const replies = await sampleAll(draws, text, values, file)
-  const samples = await fitting(await labelSamples(draws, replies, apm), text, values)
+  const samples = await fitting(await labelSamples(draws, replies, apm, values), text, values)
   const name = `${values.name}-samples`
   await writeDataset({
     name,

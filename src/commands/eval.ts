@@ -19,6 +19,7 @@ import { writeFileAtomic } from '../util/atomic-file.ts'
 import { createProgress } from '../util/progress.ts'
 import { createPausePoint, workHost } from '../util/work-host.ts'
 import { openWorkLog, type WorkLog } from '../util/work-log.ts'
+import { deviceFlag, loadOnDevice } from './device-flag.ts'
 import { runPerplexity } from './perplexity.ts'
 import { modelPlaces, openModelText, type OpenedModel } from './workplace.ts'
 import { sampleReply, type SampledReply } from './sample-reply.ts'
@@ -46,6 +47,7 @@ const flags = {
   },
   concurrency: { type: 'integer', default: 16, min: 1, max: 64, help: 'replies generated at once' },
   seed: { type: 'integer', default: 1, min: 0, help: 'of requests, replies and intervals' },
+  ...deviceFlag,
   threads: { type: 'integer', default: 0, min: 0, help: 'CPU threads; 0: all cores' },
   uncalibrated: {
     type: 'boolean',
@@ -131,10 +133,8 @@ async function openApm(
   const apm = await openModelText(name, modelPlaces(values.home))
   if (apm.manifest.kind !== 'attribute-model')
     fail('MODEL_NOT_PREDICTIVE', `--apm: "${name}" is a ${apm.manifest.kind}`)
-  const scorer = await createScorer({
-    modelDir: apm.dir,
-    threads: values.threads || availableParallelism(),
-  })
+  const options = { modelDir: apm.dir, threads: values.threads || availableParallelism() }
+  const scorer = await loadOnDevice(values.device, (device) => createScorer({ ...options, device }))
   return { apm, scorer }
 }
 
@@ -163,11 +163,12 @@ async function steering(values: Values): Promise<void> {
     ...(judge && { apm: apmJudge(judge.scorer, judge.apm, values) }),
   }
   checkJudges(attributes, judges)
-  const engine = await createEngine({
+  const options = {
     modelDir: text.dir,
     slots: values.concurrency,
     threads: values.threads || availableParallelism(),
-  })
+  }
+  const engine = await loadOnDevice(values.device, (device) => createEngine({ ...options, device }))
   const asked = Math.min(values['prompt-only'], prompts.length)
   const total = (prompts.length + asked) * attributes.length * levels.length
   const progress = createProgress({ label: 'steer', total, unit: 'replies' })

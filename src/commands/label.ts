@@ -9,6 +9,7 @@ import { helpText, parseFlags } from '../util/args.ts'
 import { createProgress } from '../util/progress.ts'
 import { createPausePoint, workHost } from '../util/work-host.ts'
 import { openWorkLog } from '../util/work-log.ts'
+import { deviceFlag, loadOnDevice } from './device-flag.ts'
 import { modelPlaces, openModelText } from './workplace.ts'
 
 const flags = {
@@ -21,6 +22,7 @@ const flags = {
     help: "take the scores as they are, without the attribute model's calibration",
   },
   overwrite: { type: 'boolean', default: false, help: 'replace a data set of that name' },
+  ...deviceFlag,
   threads: { type: 'integer', default: 0, min: 0, help: 'CPU threads; 0: all cores' },
   'work-file': {
     type: 'string',
@@ -58,7 +60,9 @@ export async function run(argv: string[]): Promise<number> {
   const { attributes } = manifest
   const calibration = values.uncalibrated ? undefined : manifest.calibration
   const threads = values.threads || availableParallelism()
-  const scorer = await createScorer({ modelDir: dir, threads })
+  const scorer = await loadOnDevice(values.device, (device) =>
+    createScorer({ modelDir: dir, threads, device }),
+  )
   const progress = createProgress({ label: 'label', total: dataset.manifest.rows, unit: 'rows' })
   const identity = {
     data: dataset.manifest.sha256,

@@ -10,6 +10,7 @@ import { helpText, parseFlags, type FlagValues } from '../util/args.ts'
 import { writeFileAtomic } from '../util/atomic-file.ts'
 import { createProgress } from '../util/progress.ts'
 import { createPausePoint } from '../util/work-host.ts'
+import { deviceFlag, loadOnDevice } from './device-flag.ts'
 import { perplexityTexts } from './perplexity-texts.ts'
 import { modelPlaces } from './workplace.ts'
 
@@ -19,6 +20,7 @@ const flags = {
   context: { type: 'integer', min: 2, help: 'tokens of a window; default: 512, or the model’s' },
   stride: { type: 'integer', min: 1, help: 'tokens that a window moves on; default: half of it' },
   limit: { type: 'integer', min: 1, help: 'texts; default: all' },
+  ...deviceFlag,
   threads: { type: 'integer', default: 0, min: 0, help: 'CPU threads; 0: all cores' },
   out: { type: 'string', help: 'write the report as JSON to this file' },
   json: { type: 'boolean', default: false, help: 'print the report as JSON' },
@@ -60,7 +62,10 @@ async function measure(name: string, values: Values): Promise<ModelRow> {
   const context = values.context ?? Math.min(DEFAULT_CONTEXT, uniformPositions(config))
   const stride = values.stride ?? Math.max(1, Math.floor(context / 2))
   const options = { modelDir, slots: 1, contextLength: context }
-  const step = await OrtModelStep.create({ ...options, threads: values.threads || undefined })
+  const threads = values.threads || undefined
+  const step = await loadOnDevice(values.device, (device) =>
+    OrtModelStep.create({ ...options, threads, device }),
+  )
   const total = texts.reduce((sum, { counted }) => sum + counted.slice(1).filter(Boolean).length, 0)
   const progress = createProgress({ label: name, total, unit: 'tokens' })
   const started = performance.now()

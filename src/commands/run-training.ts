@@ -11,6 +11,7 @@ import type { FlagValues } from '../util/args.ts'
 import { createMetricsLog } from '../util/metrics-log.ts'
 import { createProgress, type Progress } from '../util/progress.ts'
 import { createPausePoint, workHost } from '../util/work-host.ts'
+import { trainOnDevice } from './device-flag.ts'
 import type { trainingFlags } from './training-flags.ts'
 
 export interface TrainingTask {
@@ -36,31 +37,34 @@ export async function runTraining(task: TrainingTask): Promise<TrainedModel> {
   process.once('SIGINT', stop).once('SIGTERM', stop)
   let progress: Progress | undefined
   try {
-    return await trainModel({
-      ...task,
-      workDir: trainingWorkDir(task.home, task.name),
-      resume: values.resume,
-      checkpointEvery: values['checkpoint-every'],
-      evalEvery: values['eval-every'] || Number.MAX_SAFE_INTEGER,
-      threads: values.threads || availableParallelism(),
-      signal: abort.signal,
-      onCheckpoint: (step) => workHost()?.checkpoint(step),
-      pause: createPausePoint(),
-      onStart(total) {
-        progress = createProgress({ label: `train ${task.name}`, total, unit: 'steps' })
-      },
-      onStep(metrics) {
-        log.write(metrics)
-        progress?.update(
-          metrics.step,
-          `loss ${metrics.loss.toFixed(4)} ${metrics.tokens_per_s} tok/s`,
-        )
-      },
-      onEvaluation(step, loss) {
-        log.write({ step, validation_loss: loss })
-        process.stderr.write(`step ${step}: validation loss ${loss.toFixed(4)}\n`)
-      },
-    })
+    return await trainOnDevice(values.device, (device) =>
+      trainModel({
+        device,
+        ...task,
+        workDir: trainingWorkDir(task.home, task.name),
+        resume: values.resume,
+        checkpointEvery: values['checkpoint-every'],
+        evalEvery: values['eval-every'] || Number.MAX_SAFE_INTEGER,
+        threads: values.threads || availableParallelism(),
+        signal: abort.signal,
+        onCheckpoint: (step) => workHost()?.checkpoint(step),
+        pause: createPausePoint(),
+        onStart(total) {
+          progress = createProgress({ label: `train ${task.name}`, total, unit: 'steps' })
+        },
+        onStep(metrics) {
+          log.write(metrics)
+          progress?.update(
+            metrics.step,
+            `loss ${metrics.loss.toFixed(4)} ${metrics.tokens_per_s} tok/s`,
+          )
+        },
+        onEvaluation(step, loss) {
+          log.write({ step, validation_loss: loss })
+          process.stderr.write(`step ${step}: validation loss ${loss.toFixed(4)}\n`)
+        },
+      }),
+    )
   } finally {
     process.off('SIGINT', stop).off('SIGTERM', stop)
     progress?.stop()

@@ -15,7 +15,7 @@ Serves models over HTTP: a page at /, an OpenAI-compatible API at /v1, its docum
   --adapter A    a LoRA adapter to serve beside those of the data folder, NAME=DIR or DIR; repeatable
   --port PORT    where to listen (default: PORT or 8080; 0 takes any free port)
   --host HOST    the address to listen on (default: HOST or 127.0.0.1); others than loopback need API keys
-  --device cpu   where models run
+  --device D     where models run: cpu, webgpu or cuda (default: the best there is)
   --kv-memory SIZE     memory of each model for keys and values, such as 512MB or 2GiB; slots and context follow
   --slots N            replies that a model writes at the same time (default: what the memory allows, at most 8)
   --context-length N   tokens of prompt and reply together (default: the model's, at most 4096)

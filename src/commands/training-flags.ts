@@ -1,5 +1,6 @@
 /** The flags that every training command shares, with their defaults, and what they turn into. */
 import type { HyperParameters } from '../training/train-model.ts'
+import { deviceFlag } from './device-flag.ts'
 import type { FlagValues } from '../util/args.ts'
 
 export const trainingFlags = {
@@ -41,6 +42,7 @@ export const trainingFlags = {
   },
   'checkpoint-every': { type: 'integer', default: 200, min: 0, help: 'steps between checkpoints' },
   resume: { type: 'boolean', default: false, help: 'go on from the last checkpoint' },
+  ...deviceFlag,
   threads: { type: 'integer', default: 0, min: 0, help: 'CPU threads; 0: all cores' },
   'log-jsonl': { type: 'string', help: 'write one JSON line a step to this file' },
   json: { type: 'boolean', default: false, help: 'print the result as JSON' },

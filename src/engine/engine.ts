@@ -2,6 +2,7 @@
 
 import type { ModelConfig } from '../arch/index.ts'
 import { fail } from '../errors.ts'
+import type { Device } from '../ort/index.ts'
 import type { EngineEvent, EngineRequest } from './engine-types.ts'
 import type { KvBudget } from './kv-budget.ts'
 import { OrtModelStep } from './ort-model-step.ts'
@@ -17,6 +18,8 @@ export interface EngineOptions {
   contextLength?: number
   /** Threads of one run; by default one for each core. */
   threads?: number
+  /** Where the model runs; default `cpu`. */
+  device?: Device
   /** Guess at tokens while one stream runs alone: `ngram`, by prompt lookup. */
   speculative?: 'ngram'
   /** Requests that may wait for a slot. */
@@ -57,9 +60,12 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
   if (slots !== undefined) checkCount('slots', slots, 256)
   const chunkTokens = checkCount('chunk tokens', options.chunkTokens ?? 128, 4096)
   const queueLimit = checkCount('queue limit', options.queueLimit ?? 256, 1_000_000)
-  const { modelDir, contextLength, threads, kvMemoryBytes: memoryBytes } = options
-  const step = await OrtModelStep.create({ modelDir, slots, contextLength, memoryBytes, threads })
-  const { prefixBytes = step.budget.prefixBytes } = options
+  const { modelDir, contextLength, threads, device, kvMemoryBytes: memoryBytes } = options
+  const size = { slots, contextLength, memoryBytes }
+  const step = await OrtModelStep.create({ modelDir, threads, device, ...size })
+  // The cache of another device does not come back to the processor.
+  const asked = step.device === 'cpu' ? options.prefixBytes : 0
+  const prefixBytes = asked ?? step.budget.prefixBytes
   const scheduler = new Scheduler(step, {
     chunkTokens,
     queueLimit,

@@ -34,6 +34,8 @@ export interface ModelStep {
   readonly slots: number
   /** Positions of one slot. */
   readonly contextLength: number
+  /** Slots that one decode run can cover; absent: all. */
+  readonly maxRows?: number
   readonly vocabSize: number
   /** Logits [P, V], valid until the next call. */
   prefill(input: PrefillInput): Promise<Float32Array>
@@ -63,12 +65,13 @@ export interface DecodeRun {
  */
 const RUN_COST_ROWS = 2
 
-/** Covers `activeSlots` (ascending) with few, short runs. */
-export function planDecodeRuns(activeSlots: readonly number[]): DecodeRun[] {
+/** Covers `activeSlots` (ascending) with few, short runs, none over more than `maxRows` slots. */
+export function planDecodeRuns(activeSlots: readonly number[], maxRows = Infinity): DecodeRun[] {
   const runs: DecodeRun[] = []
   for (const slot of activeSlots) {
     const last = runs.at(-1)
-    if (last && slot - (last.first + last.count) <= RUN_COST_ROWS) {
+    const isNear = last && slot - (last.first + last.count) <= RUN_COST_ROWS
+    if (isNear && slot - last.first < maxRows) {
       last.count = slot - last.first + 1
     } else {
       runs.push({ first: slot, count: 1 })

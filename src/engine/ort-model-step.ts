@@ -1,18 +1,21 @@
 /**
- * The decode graph on ONNX Runtime, over key/value memory owned here: one buffer per layer and
- * kind, [slots, Nkv, C, D] f32. A run over slots first … first + B − 1 binds that part of each
- * buffer as past and as present, so the cache is written in place and never copied.
+ * The decode graph on ONNX Runtime, over key/value memory owned here (`cache-memory.ts`). A run over slots
+ * first … first + B − 1 binds that part of it as past and as present, so the cache is written in place and never copied.
  *
- * A `Binding` per shape is kept and reused; all share the small input arrays and the logits array,
- * which is right because runs follow one another.
+ * On the processor a `Binding` per shape is kept and reused; all share the small input arrays and the logits array,
+ * which is right because runs follow one another. Other devices copy small inputs when they are bound: there is one
+ * binding for each graph, bound anew for every run, and adapters stay on the device.
  */
 
 import { stackNames, type ModelConfig } from '../arch/index.ts'
 import { AdapterStacks } from './adapter-stacks.ts'
+import { cacheFloatsPerToken, type CacheMemory } from './cache-memory.ts'
+import { DeviceCache } from './device-cache.ts'
+import { planDevice } from './device-plan.ts'
+import { HostCache } from './host-cache.ts'
 import { planKvMemory, type KvBudget, type KvRequest } from './kv-budget.ts'
 import { buildDecodeModel } from './serving-models.ts'
-import { fail } from '../errors.ts'
-import type { Binding } from '../ort/index.ts'
+import type { Binding, Device } from '../ort/index.ts'
 import { createTensor, Session } from '../ort/index.ts'
 import { runSettings } from './run-settings.ts'
 import type { DecodeInput, ModelStep, PrefillInput } from './model-step.ts'
@@ -20,6 +23,8 @@ import type { DecodeInput, ModelStep, PrefillInput } from './model-step.ts'
 export interface OrtModelStepOptions extends KvRequest {
   modelDir: string
   threads?: number
+  /** Default `cpu`. */
+  device?: Device
 }
 
 /** Bindings kept; each costs a few kilobytes. */
@@ -37,33 +42,6 @@ interface Shape {
   adapted: boolean
 }
 
-/** Keys and values of one layer, each [slots, Nkv, C, D]. */
-interface LayerCache {
-  key: Float32Array
-  value: Float32Array
-}
-
-type CacheSize = Pick<KvBudget, 'slots' | 'contextLength'>
-
-/** Keys and values of one token, all layers. */
-export const cacheFloatsPerToken = (config: ModelConfig): number =>
-  2 * config.layers * config.kvHeads * config.headDim
-
-/** The system hands out the pages only when they are written to. */
-function allocateCache(config: ModelConfig, size: CacheSize): LayerCache[] {
-  const length = size.slots * config.kvHeads * size.contextLength * config.headDim
-  try {
-    return Array.from({ length: config.layers }, () => ({
-      key: new Float32Array(length),
-      value: new Float32Array(length),
-    }))
-  } catch (cause) {
-    const bytes = 8 * length * config.layers
-    const asked = `${size.slots} slots of ${size.contextLength} tokens`
-    return fail('BAD_ARGUMENT', `${asked} need ${bytes} bytes of cache, too much here`, { cause })
-  }
-}
-
 export class OrtModelStep implements ModelStep {
   readonly config: ModelConfig
   readonly budget: KvBudget
@@ -72,9 +50,9 @@ export class OrtModelStep implements ModelStep {
   readonly vocabSize: number
   readonly floatsPerToken: number
   readonly #session: Session
-  readonly #layers: LayerCache[]
-  /** Elements of one slot in a layer's key or value buffer. */
-  readonly #slotSize: number
+  readonly device: Device
+  readonly maxRows: number
+  readonly #cache: CacheMemory
   readonly #bindings = new Map<string, Binding>()
   readonly #adapters: AdapterStacks
   /** Of the graph with adapters; loaded with the first. */
@@ -87,14 +65,19 @@ export class OrtModelStep implements ModelStep {
   #logits: Float32Array
   readonly #seqlens: Int32Array
   readonly #total = new Int32Array(1)
+  /** Ends with the work on the device under way: one thing at a time there. */
+  #tail: Promise<unknown> = Promise.resolve()
 
   private constructor(
     session: Session,
     config: ModelConfig,
-    size: { budget: KvBudget; layers: LayerCache[] },
+    size: { budget: KvBudget; cache: CacheMemory },
     openAdapted: () => Promise<Session>,
   ) {
     this.#session = session
+    this.device = session.device
+    this.#cache = size.cache
+    this.maxRows = size.cache.maxRows
     this.#openAdapted = openAdapted
     this.#adapters = new AdapterStacks(config)
     this.#adapterIndex = new BigInt64Array(size.budget.slots)
@@ -105,8 +88,6 @@ export class OrtModelStep implements ModelStep {
     this.contextLength = contextLength
     this.vocabSize = config.vocabSize
     this.floatsPerToken = cacheFloatsPerToken(config)
-    this.#slotSize = config.kvHeads * contextLength * config.headDim
-    this.#layers = size.layers
     this.#seqlens = new Int32Array(slots)
     this.#ids = new BigInt64Array(slots)
     this.#logitPositions = new BigInt64Array(1)
@@ -115,20 +96,34 @@ export class OrtModelStep implements ModelStep {
 
   /** Loads the checkpoint. Fails with the catalogue's checkpoint and runtime errors. */
   static async create(options: OrtModelStepOptions): Promise<OrtModelStep> {
-    const plan = (known: ModelConfig): KvBudget =>
-      planKvMemory(known, 4 * cacheFloatsPerToken(known), options)
-    const contextOf = (known: ModelConfig): number => plan(known).contextLength
-    const run = runSettings(options.threads)
+    const { modelDir, device = 'cpu' } = options
+    const plan = await planDevice(modelDir, device)
+    const floatBytes = plan.attention === 'float16' ? 2 : 4
+    const budgetOf = (known: ModelConfig): KvBudget =>
+      planKvMemory(known, floatBytes * cacheFloatsPerToken(known), options)
+    const contextOf = (known: ModelConfig): number => budgetOf(known).contextLength
+    const run = { ...runSettings(options.threads), device }
     const open = async (adapters: boolean) => {
-      const built = await buildDecodeModel(options.modelDir, contextOf, { adapters })
+      const built = await buildDecodeModel(modelDir, contextOf, { adapters, plan })
       const { model, weightsDirectory, config } = built
       return { config, start: () => Session.create({ model, weightsDirectory, ...run }) }
     }
     const { config, start } = await open(false)
-    const budget = plan(config)
-    const layers = allocateCache(config, budget)
     const openAdapted = async () => (await open(true)).start()
-    return new OrtModelStep(await start(), config, { budget, layers }, openAdapted)
+    if (device === 'cpu') {
+      const budget = budgetOf(config)
+      const cache = new HostCache(config, budget)
+      return new OrtModelStep(await start(), config, { budget, cache }, openAdapted)
+    }
+    const session = await start()
+    try {
+      const budget = { ...budgetOf(config), prefixBytes: 0 }
+      const cache = await DeviceCache.create(session, config, { ...budget, type: plan.attention }) // prettier-ignore
+      return new OrtModelStep(session, config, { budget, cache }, openAdapted)
+    } catch (error) {
+      session.dispose()
+      throw error
+    }
   }
 
   async prefill(input: PrefillInput): Promise<Float32Array> {
@@ -160,31 +155,20 @@ export class OrtModelStep implements ModelStep {
   }
 
   copyPrefix(from: number, to: number, count: number): void {
-    const { kvHeads, headDim } = this.config
-    const headSize = this.contextLength * headDim
-    for (const { key, value } of this.#layers) {
-      for (let head = 0; head < kvHeads; head += 1) {
-        const source = from * this.#slotSize + head * headSize
-        const target = to * this.#slotSize + head * headSize
-        key.copyWithin(target, source, source + count * headDim)
-        value.copyWithin(target, source, source + count * headDim)
-      }
-    }
+    this.#cache.copyPrefix(from, to, count)
   }
 
   readCache(slot: number, start: number, into: Float32Array): void {
-    this.#eachPiece(slot, start, into, (buffer, at, piece) => {
-      piece.set(buffer.subarray(at, at + piece.length))
-    })
+    this.#cache.readBlock(slot, start, into)
   }
 
   writeCache(slot: number, start: number, from: Float32Array): void {
-    this.#eachPiece(slot, start, from, (buffer, at, piece) => buffer.set(piece, at))
+    this.#cache.writeBlock(slot, start, from)
   }
 
   /** Between two runs or during one. Fails BAD_CHECKPOINT where the folder does not fit the model. */
   async loadAdapter(dir: string): Promise<number> {
-    this.#adapted ??= this.#openAdapted()
+    this.#adapted ??= this.#alone(this.#openAdapted)
     const session = await this.#adapted.catch((error: unknown) => {
       this.#adapted = undefined
       throw error
@@ -202,6 +186,7 @@ export class OrtModelStep implements ModelStep {
 
   dispose(): void {
     this.#dropBindings()
+    this.#cache.dispose()
     this.#session.dispose()
     this.#adaptedSession?.dispose()
   }
@@ -213,32 +198,21 @@ export class OrtModelStep implements ModelStep {
     return positions.some((position) => position > 0)
   }
 
-  /** Parts of `block` [layers, 2, Nkv, tokens, D] and where each lies in the layers' buffers. */
-  #eachPiece(
-    slot: number,
-    start: number,
-    block: Float32Array,
-    visit: (buffer: Float32Array, at: number, piece: Float32Array) => void,
-  ): void {
-    const { kvHeads, headDim } = this.config
-    const size = (block.length / this.floatsPerToken) * headDim
-    const first = slot * this.#slotSize + start * headDim
-    let from = 0
-    for (const { key, value } of this.#layers) {
-      for (const buffer of [key, value]) {
-        for (let head = 0; head < kvHeads; head += 1) {
-          const at = first + head * this.contextLength * headDim
-          visit(buffer, at, block.subarray(from, from + size))
-          from += size
-        }
-      }
-    }
+  async #run(shape: Shape): Promise<Float32Array> {
+    await this.#alone(async () => {
+      await this.#cache.settleCopies()
+      const session = shape.adapted ? this.#adaptedSession! : this.#session
+      await session.run(this.device === 'cpu' ? this.#binding(shape) : this.#bindAnew(shape))
+    })
+    return this.#logits.subarray(0, shape.rows * shape.logits * this.vocabSize)
   }
 
-  async #run(shape: Shape): Promise<Float32Array> {
-    const session = shape.adapted ? this.#adaptedSession! : this.#session
-    await session.run(this.#binding(shape))
-    return this.#logits.subarray(0, shape.rows * shape.logits * this.vocabSize)
+  /** On the processor a model may be loaded while another runs. */
+  async #alone<T>(work: () => Promise<T>): Promise<T> {
+    if (this.device === 'cpu') return work()
+    const result = this.#tail.then(work)
+    this.#tail = result.catch(() => {})
+    return result
   }
 
   /** Makes the shared arrays large enough; bindings over the old ones go. */
@@ -270,6 +244,16 @@ export class OrtModelStep implements ModelStep {
     return binding
   }
 
+  /** The graph's one binding with this run's inputs; the adapters' stacks went to the device with the first. */
+  #bindAnew(shape: Shape): Binding {
+    const key = shape.adapted ? 'adapted' : 'plain'
+    const binding = this.#bindings.get(key) ?? this.#bind(shape)
+    this.#bindings.set(key, binding)
+    this.#bindAll(binding, shape)
+    if (shape.adapted) this.#bindAdapterIndex(binding, shape.rows)
+    return binding
+  }
+
   #bind(shape: Shape): Binding {
     const session = shape.adapted ? this.#adaptedSession! : this.#session
     const binding = session.createBinding()
@@ -293,31 +277,26 @@ export class OrtModelStep implements ModelStep {
     binding.bindInput('logit_positions', createTensor('int64', [logits], positions))
     const scores = this.#logits.subarray(0, rows * logits * this.vocabSize)
     binding.bindOutput('logits', createTensor('float32', [rows, logits, this.vocabSize], scores))
-    this.#layers.forEach((layer, i) => {
-      this.#bindCache(binding, `${i}.key`, layer.key, shape)
-      this.#bindCache(binding, `${i}.value`, layer.value, shape)
+    this.#cache.tensors(shape.first, rows).forEach((layer, i) => {
+      for (const kind of ['key', 'value'] as const) {
+        binding.bindInput(`past_key_values.${i}.${kind}`, layer[kind])
+        binding.bindOutput(`present.${i}.${kind}`, layer[kind])
+      }
     })
   }
 
-  #bindAdapters(binding: Binding, rows: number): void {
+  #bindAdapterIndex(binding: Binding, rows: number): void {
     const index = this.#adapterIndex.subarray(0, rows)
     binding.bindInput('adapter_index', createTensor('int64', [rows], index))
+  }
+
+  #bindAdapters(binding: Binding, rows: number): void {
+    this.#bindAdapterIndex(binding, rows)
     for (const { layer, dims, a, b } of this.#adapters.stacks) {
       const names = stackNames(layer)
       binding.bindInput(names.a, createTensor('float32', [dims.n, dims.in, dims.r], a))
       binding.bindInput(names.b, createTensor('float32', [dims.n, dims.r, dims.out], b))
     }
-  }
-
-  /** Past and present are one tensor over the slots' part of the buffer. */
-  #bindCache(binding: Binding, name: string, buffer: Float32Array, shape: Shape): void {
-    const begin = shape.first * this.#slotSize
-    const part = buffer.subarray(begin, begin + shape.rows * this.#slotSize)
-    const { kvHeads, headDim } = this.config
-    const dims = [shape.rows, kvHeads, this.contextLength, headDim]
-    const tensor = createTensor('float32', dims, part)
-    binding.bindInput(`past_key_values.${name}`, tensor)
-    binding.bindOutput(`present.${name}`, tensor)
   }
 
   #dropBindings(): void {

@@ -293,7 +293,7 @@ export class Scheduler {
       const draft = row.generation.propose(room)
       if (draft.length > 0) return this.#verify(row, draft)
     }
-    for (const run of planDecodeRuns(active)) {
+    for (const run of planDecodeRuns(active, this.#step.maxRows)) {
       if (this.#disposed) return
       const rows = decoding.slice(run.first, run.first + run.count)
       try {

@@ -6,7 +6,8 @@
 
 import { uniformPositions } from '../arch/index.ts'
 import { fail } from '../errors.ts'
-import { createTensor, Session } from '../ort/index.ts'
+import { createTensor, Session, type Device } from '../ort/index.ts'
+import { planDevice } from './device-plan.ts'
 import { runSettings } from './run-settings.ts'
 import { buildScoreModel } from './serving-models.ts'
 
@@ -26,6 +27,8 @@ export interface ScorerOptions {
   modelDir: string
   /** Threads of one run; by default one for each core. */
   threads?: number
+  /** Default `cpu`. */
+  device?: Device
 }
 
 /** Rows and padded tokens of one run, at most. One longer row still runs, alone. */
@@ -47,8 +50,10 @@ export function planBatches(lengths: readonly number[]): number[][] {
 
 /** Loads an attribute model. The caller disposes the scorer. */
 export async function createScorer(options: ScorerOptions): Promise<Scorer> {
-  const { model, weightsDirectory, config, attributes } = await buildScoreModel(options.modelDir)
-  const run = runSettings(options.threads)
+  const { modelDir, device = 'cpu' } = options
+  const built = await buildScoreModel(modelDir, await planDevice(modelDir, device))
+  const { model, weightsDirectory, config, attributes } = built
+  const run = { ...runSettings(options.threads), device }
   const session = await Session.create({ model, weightsDirectory, ...run })
   const limits = { vocabSize: config.vocabSize, maxLength: uniformPositions(config) }
   let tail: Promise<unknown> = Promise.resolve()

@@ -2,6 +2,7 @@
 import { join } from 'node:path'
 import { openModel, type ModelConfig } from '../arch/index.ts'
 import { buildDecodeGraph, buildHiddenGraph, buildScoreGraph } from '../arch/serving-graphs.ts'
+import { HOST_PLAN, type DevicePlan } from './device-plan.ts'
 import { fail } from '../errors.ts'
 import { encodeModel } from '../onnx/encode-model.ts'
 import { openSafetensors } from '../weights/safetensors-reader.ts'
@@ -17,11 +18,13 @@ export interface ServingModel {
 export async function buildDecodeModel(
   dir: string,
   contextOf: (config: ModelConfig) => number = ({ maxPositions }) => maxPositions,
-  options: { adapters?: boolean } = {},
+  { adapters, plan = HOST_PLAN }: { adapters?: boolean; plan?: DevicePlan } = {},
 ): Promise<ServingModel> {
   const { config, checkpoint } = await openModel(dir)
   try {
-    const model = encodeModel(buildDecodeGraph(config, checkpoint, contextOf(config), options))
+    const options = { adapters, precision: plan }
+    const graph = buildDecodeGraph(config, checkpoint, contextOf(config), options)
+    const model = encodeModel(graph, plan.device)
     return { model, weightsDirectory: dir, config }
   } finally {
     await checkpoint.close()
@@ -40,7 +43,10 @@ export async function buildHiddenModel(dir: string): Promise<ServingModel> {
 }
 
 /** The head is `head.safetensors`: `weight` f32 [A, H], `bias` f32 [A]. */
-export async function buildScoreModel(dir: string): Promise<ServingModel & { attributes: number }> {
+export async function buildScoreModel(
+  dir: string,
+  plan = HOST_PLAN,
+): Promise<ServingModel & { attributes: number }> {
   const path = join(dir, 'head.safetensors')
   const { config, checkpoint } = await openModel(dir)
   const file = await openSafetensors(path).catch(async (error: unknown) => {
@@ -59,8 +65,8 @@ export async function buildScoreModel(dir: string): Promise<ServingModel & { att
     const bias = await file.readFloat32('bias')
     if (bias.length !== attributes)
       fail('BAD_CHECKPOINT', `${path}: bias: expected [${attributes}], file has [${bias.length}]`)
-    const graph = buildScoreGraph(config, checkpoint, { attributes, weight, bias })
-    return { model: encodeModel(graph), weightsDirectory: dir, config, attributes }
+    const graph = buildScoreGraph(config, checkpoint, { attributes, weight, bias }, plan)
+    return { model: encodeModel(graph, plan.device), weightsDirectory: dir, config, attributes }
   } finally {
     await file.close()
     await checkpoint.close()

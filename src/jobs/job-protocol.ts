@@ -1,5 +1,6 @@
 /** Messages between a worker and a job process. */
 import type { JobProgress } from '../../schemas/jobs.ts'
+import type { Device } from '../../schemas/device.ts'
 import type { Attempt, JobFailure } from './job-handler.ts'
 
 export interface JobSettings {
@@ -9,6 +10,8 @@ export interface JobSettings {
   readonly importDir: string
   /** CPU threads of the job; 0: all cores. */
   readonly threads: number
+  /** Where models run; absent: the best there is. */
+  readonly device?: Device
   /** The share of the time that the job works while replies are written, above 0, at most 1. */
   readonly busyShare: number
   /** Largest resident memory of the process; it ends with JOB_MEMORY above that. */

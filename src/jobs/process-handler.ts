@@ -48,6 +48,7 @@ function forkJob({ entry, settings }: ProcessHandlerOptions): ChildProcess {
   const env = { ...process.env }
   // A test runner's loaders are of no use to the child.
   delete env.NODE_OPTIONS
+  if (settings.device) env['STEERLM_DEVICE'] = settings.device
   return fork(entry, [], {
     serialization: 'advanced',
     // Beyond V8's own limit, where the memory limit allows it.

@@ -1,4 +1,6 @@
 /** A graph as the bytes of an ONNX ModelProto (onnx.proto, IR version 10, opset 21). */
+import type { Device } from '../../schemas/device.ts'
+import { floatBytes } from '../ops/builder.ts'
 import type { Dim, ElementType, Graph, Initializer } from '../graph/graph.ts'
 import {
   elementTypeCodes,
@@ -22,11 +24,15 @@ interface Constant {
 }
 
 /** Lowers the graph's nodes to ONNX nodes and the constants they need. */
-export function lowerGraph(graph: Graph): { nodes: OnnxNode[]; constants: Constant[] } {
+export function lowerGraph(
+  graph: Graph,
+  device: Device = 'cpu',
+): { nodes: OnnxNode[]; constants: Constant[] } {
   const nodes: OnnxNode[] = []
   const constants = new Map<string, Constant>()
   let temporaries = 0
   const e: Emitter = {
+    device,
     fresh: () => `t${temporaries++}`,
     node(opType, inputs, attrs, domain) {
       const output = e.fresh()
@@ -46,8 +52,7 @@ export function lowerGraph(graph: Graph): { nodes: OnnxNode[]; constants: Consta
     },
     float(value, type) {
       const name = `${type}_${value}`
-      const data = type === 'float64' ? Float64Array.of(value) : Float32Array.of(value)
-      constants.set(name, { name, type, shape: [], bytes: new Uint8Array(data.buffer) })
+      constants.set(name, { name, type, shape: [], bytes: floatBytes(type, [value]) })
       return name
     },
   }
@@ -168,8 +173,8 @@ function renameOutputs(graph: Graph, nodes: readonly OnnxNode[]): OnnxNode[] {
 }
 
 /** The model as bytes. Weights of kind `file` are referred to as external data, not copied. */
-export function encodeModel(graph: Graph): Uint8Array<ArrayBuffer> {
-  const { nodes, constants } = lowerGraph(graph)
+export function encodeModel(graph: Graph, device: Device = 'cpu'): Uint8Array<ArrayBuffer> {
+  const { nodes, constants } = lowerGraph(graph, device)
   const model = new ProtoWriter()
   model.int(1, IR_VERSION)
   model.text(2, 'steerlm')

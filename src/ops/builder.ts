@@ -10,12 +10,13 @@ import type {
   WeightSource,
 } from '../graph/graph.ts'
 import { eliminateDeadNodes } from '../graph/passes/eliminate-dead-nodes.ts'
+import { float32ToFloat16 } from '../weights/float-conversion.ts'
 import { verifyGraph } from '../graph/verify.ts'
 import type { OpAttrs, OpType } from './op-attrs.ts'
 import { shapeRules, type ShapeRule } from './shape-rules.ts'
 
 export interface Builder {
-  /** The type of activations: float32, or float64 where gradients are checked. */
+  /** The type of activations: float32; float64 where gradients are checked, float16 on accelerators. */
   readonly float: ElementType
   input(name: string, type: ElementType, shape: readonly Dim[]): Value
   weight(name: string, type: ElementType, shape: readonly number[], source: WeightSource): Value
@@ -38,12 +39,16 @@ export interface Builder {
   build(): Graph
 }
 
-const floatBytes = (type: ElementType, data: ArrayLike<number>): Uint8Array => {
+type FloatType = 'float32' | 'float64' | 'float16'
+
+/** Numbers as little-endian bytes of a float type. */
+export const floatBytes = (type: ElementType, data: ArrayLike<number>): Uint8Array<ArrayBuffer> => {
+  if (type === 'float16') return new Uint8Array(float32ToFloat16(Float32Array.from(data)).buffer)
   const array = type === 'float64' ? Float64Array.from(data) : Float32Array.from(data)
   return new Uint8Array(array.buffer)
 }
 
-export function createBuilder(name: string, float: 'float32' | 'float64' = 'float32'): Builder {
+export function createBuilder(name: string, float: FloatType = 'float32'): Builder {
   const inputs: Value[] = []
   const outputs: GraphOutput[] = []
   const initializers: Initializer[] = []

@@ -1,4 +1,5 @@
 /** Every operator as ONNX nodes (opset 21 and com.microsoft 1). Plain data; `onnx/` makes the bytes. */
+import type { Device } from '../../schemas/device.ts'
 import type { ElementType, Node, Value } from '../graph/graph.ts'
 import type { OpAttrs, OpType } from './op-attrs.ts'
 
@@ -17,6 +18,9 @@ export interface OnnxNode {
 }
 
 export interface Emitter {
+  /** Where the nodes are to run: not all kernels are everywhere. */
+  readonly device: Device
+
   /** Adds a node with one fresh output and returns its name. */
   node(
     opType: string,
@@ -89,6 +93,15 @@ const input = (node: Node, index: number): Value => {
 
 const unsqueezeLast = (e: Emitter, name: string) => e.node('Unsqueeze', [name, e.int64([-1])])
 
+/** An input with its last two axes exchanged; of a weight ONNX Runtime does it when it loads the model. */
+function transposed(e: Emitter, node: Node, i: readonly string[], index: number): string {
+  const { length } = input(node, index).shape
+  const perm = Array.from({ length }, (_, axis) => axis)
+  ;[perm[length - 1], perm[length - 2]] = [length - 2, length - 1]
+  return e.node('Transpose', [i[index]!], { perm: { ints: perm } })
+}
+
+/** WebGPU has no FusedMatMul (ONNX Runtime 1.30); the processor would take over, with copies to and fro. */
 const emitMatMul: EmitRule<'MatMul'> = ({ e, node, i, o, attrs }) => {
   const { transA = false, transB = false, alpha = 1 } = attrs
   const flags = {
@@ -98,6 +111,10 @@ const emitMatMul: EmitRule<'MatMul'> = ({ e, node, i, o, attrs }) => {
   }
   if (input(node, 0).shape.length === 2 && input(node, 1).shape.length === 2) {
     e.nodeTo(o, 'Gemm', i, flags)
+  } else if (e.device === 'webgpu') {
+    const [a, b] = [transA ? transposed(e, node, i, 0) : i[0]!, transB ? transposed(e, node, i, 1) : i[1]!] // prettier-ignore
+    if (alpha === 1) return e.nodeTo(o, 'MatMul', [a, b])
+    e.nodeTo(o, 'Mul', [e.node('MatMul', [a, b]), e.float(alpha, input(node, 0).type)])
   } else if (transA || transB || alpha !== 1) {
     e.nodeTo(o, 'FusedMatMul', i, flags, MS)
   } else {
@@ -105,18 +122,31 @@ const emitMatMul: EmitRule<'MatMul'> = ({ e, node, i, o, attrs }) => {
   }
 }
 
-const emitRmsNorm: EmitRule<'RmsNorm'> = ({ e, node, i, o, attrs }) => {
-  const x = input(node, 0)
-  if (x.type === 'float32') {
-    const norm = { axis: { int: -1 }, epsilon: { float: attrs.epsilon }, stash_type: { int: 1 } }
-    e.nodeTo(o, 'SimplifiedLayerNormalization', i, norm)
-    return
-  }
-  const mean = e.node('ReduceMean', [e.node('Mul', [i[0]!, i[0]!]), e.int64([-1])], {
+/** 1/sqrt(mean(x²) + ε) over the last axis. */
+function inverseRoot(
+  e: Emitter,
+  node: Node,
+  x: string,
+  { epsilon, output }: { epsilon: number; output: string },
+): void {
+  const mean = e.node('ReduceMean', [e.node('Mul', [x, x]), e.int64([-1])], {
     keepdims: { int: 1 },
   })
-  const root = e.node('Sqrt', [e.node('Add', [mean, e.float(attrs.epsilon, x.type)])])
-  e.nodeTo([o[1]!], 'Reciprocal', [root])
+  const root = e.node('Sqrt', [e.node('Add', [mean, e.float(epsilon, input(node, 0).type)])])
+  e.nodeTo([output], 'Reciprocal', [root])
+}
+
+const emitRmsNorm: EmitRule<'RmsNorm'> = ({ e, node, i, o, attrs }) => {
+  const x = input(node, 0)
+  if (x.type !== 'float64') {
+    const norm = { axis: { int: -1 }, epsilon: { float: attrs.epsilon }, stash_type: { int: 1 } }
+    if (e.device !== 'webgpu') return e.nodeTo(o, 'SimplifiedLayerNormalization', i, norm)
+    // Its kernel leaves the second result unwritten (ONNX Runtime 1.30).
+    e.nodeTo([o[0]!], 'SimplifiedLayerNormalization', i, norm)
+    inverseRoot(e, node, i[0]!, { epsilon: attrs.epsilon, output: o[1]! })
+    return
+  }
+  inverseRoot(e, node, i[0]!, { epsilon: attrs.epsilon, output: o[1]! })
   e.nodeTo([o[0]!], 'Mul', [e.node('Mul', [i[0]!, o[1]!]), i[1]!])
 }
 
@@ -126,7 +156,7 @@ const emitRmsNorm: EmitRule<'RmsNorm'> = ({ e, node, i, o, attrs }) => {
  */
 const emitSilu: EmitRule<'Silu'> = ({ e, node, i, o }) => {
   const { type } = input(node, 0)
-  if (type === 'float32') {
+  if (type !== 'float64') {
     e.nodeTo(o, 'QuickGelu', i, { alpha: { float: 1 } }, MS)
     return
   }
@@ -138,7 +168,7 @@ const emitSilu: EmitRule<'Silu'> = ({ e, node, i, o }) => {
 const emitGeluTanh: EmitRule<'GeluTanh'> = ({ e, node, i, o }) => {
   const { type } = input(node, 0)
   const x = i[0]!
-  if (type === 'float32') {
+  if (type !== 'float64') {
     e.nodeTo(o, 'FastGelu', i, {}, MS)
     return
   }
@@ -157,7 +187,7 @@ const partialRotary = (heads: number, dim: number | undefined): OnnxNode['attrs'
 const emitRotary: EmitRule<'Rotary'> = ({ e, node, i, o, attrs }) => {
   const [x, cos, sin] = i as [string, string, string]
   const { type, shape } = input(node, 0)
-  if (type === 'float32') {
+  if (type !== 'float64') {
     const kernel = partialRotary(Number(shape[1]), attrs.dim)
     e.nodeTo(o, 'RotaryEmbedding', [x, e.int64([0]), cos, sin], kernel, MS)
     return
@@ -189,9 +219,18 @@ const emitScatterAddRows: EmitRule<'ScatterAddRows'> = ({ e, node, i, o, attrs }
   })
 }
 
+/** From its parts: WebGPU has no such kernel (ONNX Runtime 1.30). */
+function emitLogSoftmax(e: Emitter, x: string, output: string): void {
+  const last = [e.int64([-1])]
+  const shifted = e.node('Sub', [x, e.node('ReduceMax', [x, ...last], { keepdims: { int: 1 } })])
+  const sum = e.node('ReduceSum', [e.node('Exp', [shifted]), ...last], { keepdims: { int: 1 } })
+  e.nodeTo([output], 'Sub', [shifted, e.node('Log', [sum])])
+}
+
 const emitCrossEntropy: EmitRule<'CrossEntropy'> = ({ e, i, o }) => {
   const [logits, targets, weights] = i as [string, string, string]
-  e.nodeTo([o[1]!], 'LogSoftmax', [logits], { axis: { int: -1 } })
+  if (e.device === 'webgpu') emitLogSoftmax(e, logits, o[1]!)
+  else e.nodeTo([o[1]!], 'LogSoftmax', [logits], { axis: { int: -1 } })
   const picked = e.node('GatherElements', [o[1]!, unsqueezeLast(e, targets)], { axis: { int: 1 } })
   const flat = e.node('Squeeze', [picked, e.int64([-1])])
   const sum = e.node('ReduceSum', [e.node('Mul', [flat, weights])], { keepdims: { int: 0 } })

@@ -7,14 +7,14 @@ import { fail } from '../errors.ts'
 import { loadRuntime, type Pointer } from './library.ts'
 import { NativeHandle } from './native-handle.ts'
 import { check, read } from './status.ts'
+import { DeviceTensor } from './device-tensor.ts'
 import { checkAttached, createValue, type Tensor, type TensorData } from './tensor.ts'
 import { copyValue, type ValueInfo } from './value-info.ts'
 
 /** A bound tensor with its memory, which must outlive the tensor's own dispose(). */
-interface Bound {
-  readonly tensor: Tensor
-  readonly data: TensorData
-}
+type Bound =
+  | { readonly tensor: Tensor; readonly data: TensorData }
+  | { readonly tensor: DeviceTensor; readonly release: () => void }
 
 /** What a binding needs of its session. */
 export interface BindingOwner {
@@ -45,27 +45,30 @@ export class Binding {
     )
   }
 
-  /** Ties an input to the tensor's memory: later runs see what is written there. */
-  bindInput(name: string, tensor: Tensor): void {
+  /**
+   * Ties an input to the tensor's memory: later runs see what is written there. On other devices than the processor a
+   * tensor of the processor's memory is copied right here, and later changes are not seen.
+   */
+  bindInput(name: string, tensor: Tensor | DeviceTensor): void {
     const pointer = this.#idlePointer()
     checkType('input', this.#owner.inputs, name, tensor)
-    const data = tensor.data
     const { api } = loadRuntime()
-    bindValue(name, tensor, data, (value) => api.bindInput(pointer, name, value))
-    this.#inputs.set(name, { tensor, data })
+    const bound = bindValue(name, tensor, (value) => api.bindInput(pointer, name, value))
+    letGo(this.#inputs.get(name))
+    this.#inputs.set(name, bound)
   }
 
   /**
    * Ties an output to the tensor's memory, which may be an input's too (in place). The shape must
    * be the one the run produces, otherwise the run fails.
    */
-  bindOutput(name: string, tensor: Tensor): void {
+  bindOutput(name: string, tensor: Tensor | DeviceTensor): void {
     const pointer = this.#idlePointer()
     checkType('output', this.#owner.outputs, name, tensor)
-    const data = tensor.data
     const { api } = loadRuntime()
-    bindValue(name, tensor, data, (value) => api.bindOutput(pointer, name, value))
-    this.#outputs.set(name, { tensor, data })
+    const bound = bindValue(name, tensor, (value) => api.bindOutput(pointer, name, value))
+    letGo(this.#outputs.get(name))
+    this.#outputs.set(name, bound)
   }
 
   /** Lets ONNX Runtime allocate an output in every run; `outputs()` gives a copy of the last. */
@@ -78,7 +81,8 @@ export class Binding {
 
   /**
    * The bound outputs by name: the bound tensor itself, or a copy of what ONNX Runtime allocated
-   * in the last run (absent when there was none, or when it failed before that output).
+   * in the last run (absent when there was none, or when it failed before that output). Without those in the memory of
+   * another device.
    */
   outputs(): Map<string, Tensor> {
     const pointer = this.#idlePointer()
@@ -90,8 +94,9 @@ export class Binding {
       let i = 0
       for (const [name, bound] of this.#outputs) {
         const value = values[i++]
-        if (bound) result.set(name, bound.tensor)
-        else if (value && holdsTensor(value)) result.set(name, copyValue(name, value))
+        if (bound) {
+          if (!(bound.tensor instanceof DeviceTensor)) result.set(name, bound.tensor)
+        } else if (value && holdsTensor(value)) result.set(name, copyValue(name, value))
       }
     } finally {
       for (const value of values) api.releaseValue(value)
@@ -105,8 +110,7 @@ export class Binding {
     const { api } = loadRuntime()
     api.clearBoundInputs(pointer)
     api.clearBoundOutputs(pointer)
-    this.#inputs.clear()
-    this.#outputs.clear()
+    this.#letGo()
   }
 
   /** A run in flight still ends, and the binding is released after it. */
@@ -126,9 +130,9 @@ export class Binding {
       fail('RUNTIME_ERROR', 'the binding belongs to another session')
     }
     const pointer = this.#idlePointer()
-    for (const [name, { data }] of this.#inputs) checkAttached(name, data)
+    for (const [name, bound] of this.#inputs) checkMemory(name, bound)
     for (const [name, bound] of this.#outputs) {
-      if (bound) checkAttached(name, bound.data)
+      if (bound) checkMemory(name, bound)
       else leaveToRuntime(pointer, name)
     }
     const release = this.#handle.acquire()
@@ -148,9 +152,18 @@ export class Binding {
   }
 
   #letGo(): void {
+    for (const bound of [...this.#inputs.values(), ...this.#outputs.values()]) letGo(bound)
     this.#inputs.clear()
     this.#outputs.clear()
   }
+}
+
+function letGo(bound: Bound | null | undefined): void {
+  if (bound && 'release' in bound) bound.release()
+}
+
+function checkMemory(name: string, bound: Bound): void {
+  if ('data' in bound) checkAttached(name, bound.data)
 }
 
 function findInfo(
@@ -168,7 +181,7 @@ function checkType(
   side: 'input' | 'output',
   infos: ReadonlyMap<string, ValueInfo>,
   name: string,
-  tensor: Tensor,
+  tensor: Tensor | DeviceTensor,
 ): void {
   const { type } = findInfo(side, infos, name)
   if (type !== tensor.type) {
@@ -182,16 +195,17 @@ function checkType(
 /** The binding takes a reference of its own to the value, so ours goes at once. */
 function bindValue(
   name: string,
-  tensor: Tensor,
-  data: TensorData,
+  tensor: Tensor | DeviceTensor,
   bind: (value: Pointer) => Pointer | null,
-): void {
-  const value = createValue(name, tensor, data)
+): Bound {
+  const isOnDevice = tensor instanceof DeviceTensor
+  const value = isOnDevice ? tensor.createValue(name) : createValue(name, tensor)
   try {
     check(bind(value), `binding "${name}"`)
   } finally {
     loadRuntime().api.releaseValue(value)
   }
+  return isOnDevice ? { tensor, release: tensor.acquire() } : { tensor, data: tensor.data }
 }
 
 /**

@@ -10,12 +10,14 @@ import { fail } from '../errors.ts'
 import { locateLibrary } from './locate-library.ts'
 
 const API_VERSION = 17
-const TABLE_LENGTH = 170
+const TABLE_LENGTH = 220
 /** koffi runs native code on stacks of its own; its defaults (128 KiB async) are too small. */
 const STACK_BYTES = 8 << 20
 const LOG_LEVEL_FATAL = 4
-const ALLOCATOR_DEVICE = 0
-const MEMORY_DEFAULT = 0
+/** OrtDeviceAllocator: memory without an arena. */
+export const ALLOCATOR_DEVICE = 0
+/** OrtMemTypeDefault: the memory that kernels compute in. */
+export const MEMORY_DEFAULT = 0
 
 /** A native pointer. koffi gives and takes them as BigInt, NULL as null. */
 export type Pointer = bigint
@@ -72,7 +74,12 @@ export interface OrtApi {
   getDimensionsCount: Native<[info: P, out: Out<number>], Status>
   getDimensions: Native<[info: P, dims: BigInt64Array, rank: number], Status>
   getTensorTypeAndShape: Native<[value: P, out: Out<P>], Status>
+  createMemoryInfo: Native<
+    [name: string, allocator: number, id: number, memory: number, out: Out<P>],
+    Status
+  >
   createCpuMemoryInfo: Native<[allocator: number, memory: number, out: Out<P>], Status>
+  allocatorAlloc: Native<[allocator: P, bytes: number, out: Out<P>], Status>
   allocatorFree: Native<[allocator: P, memory: P], Status>
   getAllocatorWithDefaultOptions: Native<[out: Out<P>], Status>
   releaseStatus: Native<[status: P], void>
@@ -84,6 +91,8 @@ export interface OrtApi {
   releaseSessionOptions: Native<[options: P], void>
   sessionEndProfiling: Native<[session: P, allocator: P, out: Out<P>], Status>
   addSessionConfigEntry: Native<[options: P, key: string, value: string], Status>
+  createAllocator: Native<[session: P, memory: P, out: Out<P>], Status>
+  releaseAllocator: Native<[allocator: P], void>
   runWithBinding: Native<[session: P, options: P | null, binding: P], Status>
   createIoBinding: Native<[session: P, out: Out<P>], Status>
   releaseIoBinding: Native<[binding: P], void>
@@ -102,6 +111,10 @@ export interface OrtApi {
   >
   createSessionFromArrayWithPrepacked: Native<
     [env: P, bytes: P, n: number, options: P, container: P, out: Out<P>],
+    Status
+  >
+  appendExecutionProvider: Native<
+    [options: P, name: string, keys: null, values: null, count: number],
     Status
   >
 }
@@ -145,7 +158,9 @@ const signatures: { readonly [K in keyof OrtApi]: Signature } = {
   getDimensionsCount: [61, 'status', ['ptr', 'out size']],
   getDimensions: [62, 'status', ['ptr', 'ptr', 'size']],
   getTensorTypeAndShape: [65, 'status', ['ptr', 'out ptr']],
+  createMemoryInfo: [68, 'status', ['str', 'int', 'int', 'int', 'out ptr']],
   createCpuMemoryInfo: [69, 'status', ['int', 'int', 'out ptr']],
+  allocatorAlloc: [75, 'status', ['ptr', 'size', 'out ptr']],
   allocatorFree: [76, 'status', ['ptr', 'ptr']],
   getAllocatorWithDefaultOptions: [78, 'status', ['out ptr']],
   releaseStatus: [93, 'void', ['ptr']],
@@ -157,6 +172,8 @@ const signatures: { readonly [K in keyof OrtApi]: Signature } = {
   releaseSessionOptions: [100, 'void', ['ptr']],
   sessionEndProfiling: [110, 'status', ['ptr', 'ptr', 'out ptr']],
   addSessionConfigEntry: [130, 'status', ['ptr', 'str', 'str']],
+  createAllocator: [131, 'status', ['ptr', 'ptr', 'out ptr']],
+  releaseAllocator: [132, 'void', ['ptr']],
   runWithBinding: [133, 'status', ['ptr', 'ptr', 'ptr']],
   createIoBinding: [134, 'status', ['ptr', 'out ptr']],
   releaseIoBinding: [135, 'void', ['ptr']],
@@ -171,6 +188,7 @@ const signatures: { readonly [K in keyof OrtApi]: Signature } = {
   releasePrepackedWeightsContainer: [167, 'void', ['ptr']],
   createSessionWithPrepacked: [168, 'status', ['ptr', 'path', 'ptr', 'ptr', 'out ptr']],
   createSessionFromArrayWithPrepacked: [169, 'status', ['ptr', 'ptr', 'size', 'ptr', 'ptr', 'out ptr']],
+  appendExecutionProvider: [216, 'status', ['ptr', 'str', 'ptr', 'ptr', 'size']],
 }
 
 export interface Runtime {
@@ -179,6 +197,8 @@ export interface Runtime {
   readonly env: Pointer
   readonly cpuMemory: Pointer
   readonly allocator: Pointer
+  /** Puts CUDA before the CPU; an exported function beside the table. */
+  appendCuda(options: Pointer, deviceId: number): Pointer | null
   /**
    * Functions decoded from pointers do not keep the library loaded: without this reference koffi
    * closes it at the next garbage collection and the next call crashes.
@@ -206,7 +226,7 @@ function bindFunctions(table: readonly Pointer[]): OrtApi {
   return Object.fromEntries(entries) as unknown as OrtApi
 }
 
-function openLibrary(): { library: unknown; api: OrtApi; version: string } {
+function openLibrary(): Pick<Runtime, 'library' | 'api' | 'version' | 'appendCuda'> {
   const path = locateLibrary()
   koffi.config({ sync_stack_size: STACK_BYTES, async_stack_size: STACK_BYTES })
   const library = koffi.load(path)
@@ -218,11 +238,18 @@ function openLibrary(): { library: unknown; api: OrtApi; version: string } {
   const table =
     getApi(API_VERSION) ?? fail('RUNTIME_UNAVAILABLE', `${path} (${version}) has no API 17`)
   const api = bindFunctions(koffi.decode(table, 'void *', TABLE_LENGTH) as Pointer[])
-  return { library, api, version }
+  const appendCuda = (options: Pointer, deviceId: number): Status => {
+    const name = 'OrtSessionOptionsAppendExecutionProvider_CUDA'
+    return (library.func(name, 'void *', ['void *', 'int']) as Runtime['appendCuda'])(
+      options,
+      deviceId,
+    )
+  }
+  return { library, api, version, appendCuda }
 }
 
 function createRuntime(): Runtime {
-  const { library, api, version } = openLibrary()
+  const { library, api, version, appendCuda } = openLibrary()
   const made = (status: Status, out: Out<Pointer>): Pointer => {
     if (status !== null) fail('RUNTIME_UNAVAILABLE', api.getErrorMessage(status))
     return out[0] ?? fail('RUNTIME_UNAVAILABLE', 'internal: ONNX Runtime gave a null pointer')
@@ -235,6 +262,7 @@ function createRuntime(): Runtime {
     api,
     library,
     version,
+    appendCuda,
     env: made(api.createEnv(LOG_LEVEL_FATAL, 'steerlm', env), env),
     cpuMemory: made(
       api.createCpuMemoryInfo(ALLOCATOR_DEVICE, MEMORY_DEFAULT, cpuMemory),

@@ -1,5 +1,7 @@
 /** Session options: from readable settings to an OrtSessionOptions. */
+import type { Device } from '../../schemas/device.ts'
 import { fail } from '../errors.ts'
+import { appendDevice } from './device.ts'
 import { loadRuntime, type Pointer } from './library.ts'
 import { check, read } from './status.ts'
 import { createValue, type Tensor, type TensorData } from './tensor.ts'
@@ -7,6 +9,8 @@ import { createValue, type Tensor, type TensorData } from './tensor.ts'
 export interface SessionSettings {
   /** Folder of the external data files of a model given as bytes. Paths in the model are relative. */
   weightsDirectory?: string
+  /** Where kernels run; those that it lacks run on the processor. Default `cpu`. */
+  device?: Device
   /** Threads of one run, the calling one included; 0 or absent: one for each physical core. */
   intraOpThreads?: number
   /** Default `all`. */
@@ -69,6 +73,7 @@ function applySettings(options: Pointer, settings: SessionSettings): void {
   set(api.setInterOpNumThreads(options, 1))
   if (settings.memoryArena === false) set(api.disableCpuMemArena(options))
   if (settings.memoryPattern === false) set(api.disableMemPattern(options))
+  appendDevice(options, settings.device ?? 'cpu')
   if (profilePrefix !== undefined) set(api.enableProfiling(options, profilePrefix))
   for (const [key, value] of configEntries(settings)) {
     check(api.addSessionConfigEntry(options, key, value), `config entry "${key}"`)
@@ -89,7 +94,7 @@ export function buildSessionOptions(settings: SessionSettings): NativeOptions {
     applySettings(pointer, settings)
     for (const [name, tensor] of settings.initializers ?? []) {
       const data = tensor.data
-      const value = createValue(name, tensor, data)
+      const value = createValue(name, tensor)
       initializers.push({ value, data })
       check(api.addInitializer(pointer, name, value), `initializer "${name}"`)
     }

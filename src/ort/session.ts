@@ -1,7 +1,10 @@
 /** A loaded model: creation, runs in the background or in place, cancelling, release. */
 import koffi from 'koffi'
+import type { Device } from '../../schemas/device.ts'
 import { fail } from '../errors.ts'
 import { Binding } from './binding.ts'
+import { DEVICE_MEMORY, explainDevice } from './device.ts'
+import { DeviceMemory } from './device-tensor.ts'
 import { loadRuntime, type Out, type Pointer } from './library.ts'
 import { NativeHandle } from './native-handle.ts'
 import type { PrepackedWeights } from './prepacked-weights.ts'
@@ -55,14 +58,19 @@ export class Session {
   readonly outputs: ReadonlyMap<string, ValueInfo>
   readonly #handle: NativeHandle
   readonly #bindings = new Set<Binding>()
+  readonly device: Device
 
-  private constructor(handle: NativeHandle) {
+  private constructor(handle: NativeHandle, device: Device) {
     this.#handle = handle
+    this.device = device
     this.inputs = readValueInfos(handle.pointer, 'input')
     this.outputs = readValueInfos(handle.pointer, 'output')
   }
 
-  /** Loads a model in the background. Fails with RUNTIME_ERROR and ONNX Runtime's message. */
+  /**
+   * Loads a model in the background. Fails with RUNTIME_ERROR and ONNX Runtime's message, with DEVICE_UNAVAILABLE where
+   * there is no such device.
+   */
   static async create(options: SessionOptions): Promise<Session> {
     const { api } = loadRuntime()
     const native = buildSessionOptions(options)
@@ -74,9 +82,11 @@ export class Session {
     }
     try {
       freeContainer = options.prepackedWeights?.handle.acquire()
-      const status = await loadModel(options, native, out)
+      const error = takeStatus(await loadModel(options, native, out))
+      if (error) explainDevice(options.device ?? 'cpu', error.message)
       const where = typeof options.model === 'string' ? ` ${options.model}` : ''
-      check(status, `loading the model${where}`)
+      if (error)
+        fail('RUNTIME_ERROR', `loading the model${where}: ${error.message} (${error.code})`)
     } catch (error) {
       freeShared()
       throw error
@@ -92,7 +102,7 @@ export class Session {
       },
     )
     try {
-      return new Session(handle)
+      return new Session(handle, options.device ?? 'cpu')
     } catch (error) {
       handle.dispose()
       throw error
@@ -114,6 +124,13 @@ export class Session {
     const binding = new Binding({ handle: this.#handle, inputs, outputs, forget })
     this.#bindings.add(binding)
     return binding
+  }
+
+  /** Memory of the session's device, which is not the processor. The caller disposes it and every tensor made of it. */
+  createDeviceMemory(): DeviceMemory {
+    const { device } = this
+    if (device === 'cpu') fail('INTERNAL', 'internal: the processor has no memory of its own')
+    return new DeviceMemory(this.#handle, DEVICE_MEMORY[device])
   }
 
   /**

@@ -128,21 +128,31 @@ const nowhere = new Uint8Array(8)
  * An OrtValue over the array's memory. The caller releases it (`releaseValue`) and keeps the array
  * reachable for as long as ONNX Runtime may touch it.
  */
-export function createValue(name: string, tensor: Tensor, data: TensorData): Pointer {
+export function createValue(name: string, tensor: Tensor): Pointer {
+  const { data, type, dims } = tensor
   checkAttached(name, data)
-  const { api, cpuMemory } = loadRuntime()
   const bytes = data.byteLength
   const address = koffi.address(bytes === 0 ? nowhere : data)
-  const dims = BigInt64Array.from(tensor.dims, BigInt)
+  const { cpuMemory } = loadRuntime()
+  return createValueAt(name, { memory: cpuMemory, address, bytes, type, dims })
+}
+
+/** An OrtValue over memory wherever it lies. */
+export function createValueAt(
+  name: string,
+  place: {
+    readonly memory: Pointer
+    readonly address: Pointer
+    readonly bytes: number
+    readonly type: ElementType
+    readonly dims: readonly number[]
+  },
+): Pointer {
+  const dims = BigInt64Array.from(place.dims, BigInt)
+  const { memory, address, bytes, type } = place
+  const { code } = elementTypes[type]
+  const { api } = loadRuntime()
   return read(`making the tensor "${name}"`, (out) =>
-    api.createTensorWithData(
-      cpuMemory,
-      address,
-      bytes,
-      dims,
-      dims.length,
-      elementTypes[tensor.type].code,
-      out,
-    ),
+    api.createTensorWithData(memory, address, bytes, dims, dims.length, code, out),
   )
 }

@@ -5,6 +5,7 @@ import type { ModelManifest } from '../../schemas/model-manifest.ts'
 import { readModelConfig } from '../arch/index.ts'
 import { createPromptTemplate } from '../datasets/prompt-template.ts'
 import { createEngine, createScorer, lazyEmbedder, type KvBudget } from '../engine/index.ts'
+import { onDevice, type Device } from '../ort/index.ts'
 import { checkScheme } from '../registry/check-model.ts'
 import { attributeModelOf, readManifest } from '../registry/model-folder.ts'
 import { loadChatTemplate } from '../text/chat-template.ts'
@@ -28,12 +29,15 @@ export interface LoadOptions {
   threads?: number
   queueLimit?: number
   speculative?: 'ngram'
+  /** Where the model runs; unset: the best there is. */
+  device?: Device
 }
 
 /** Fails BAD_CHECKPOINT, BAD_TOKENIZER, BAD_TEMPLATE, ARCHITECTURE_UNSUPPORTED or RUNTIME_ERROR. The caller disposes it. */
 export async function loadModelRuntime(
   dir: string,
   options: LoadOptions = {},
+  log: (line: string) => void = () => {},
 ): Promise<ModelRuntime> {
   const [manifest, tokenizer, chatTemplate, sampling] = await Promise.all([
     readManifest(dir),
@@ -47,8 +51,12 @@ export async function loadModelRuntime(
     manifest.template === 'chat' && !chatTemplate
       ? null
       : createPromptTemplate({ kind: manifest.template, tokenizer, chatTemplate, attributes })
-  const { id, ...engineOptions } = options
-  const loaded = await loadWeights(kind, tokenizer, { modelDir: dir, ...engineOptions })
+  const { id, device: asked, ...engineOptions } = options
+  const loaded = await onDevice(
+    asked,
+    (device) => loadWeights(kind, tokenizer, { modelDir: dir, ...engineOptions, device }),
+    log,
+  )
   const info: ModelInfo = {
     id: id ?? manifest.name,
     kind,
@@ -82,7 +90,8 @@ async function loadWeights(
     const { contextLength, kv } = engine
     return { contextLength, kv, parts: { engine, adapters, constraints } }
   }
-  const scorer = await createScorer({ modelDir: options.modelDir, threads: options.threads })
+  const { modelDir, threads, device } = options
+  const scorer = await createScorer({ modelDir, threads, device })
   return { contextLength: scorer.maxLength, parts: { scorer } }
 }
 

@@ -99,6 +99,7 @@ export async function runLoop(options: LoopOptions): Promise<LoopResult> {
   const { session, source, schedule, workDir, settings } = options
   const { step: first, progress } = await resume(options)
   const save = async (step: number) => {
+    await session.pull()
     await saveTraining(workDir, session.state, options.shapes, {
       step,
       batches: source.position(),

@@ -7,6 +7,7 @@ import type { Architecture } from '../arch/architecture.ts'
 import { uniformPositions, type ModelConfig } from '../arch/model-config.ts'
 import { fileWeights } from '../arch/weights.ts'
 import { fail } from '../errors.ts'
+import type { Device } from '../ort/index.ts'
 import { createRandom } from '../util/random.ts'
 import type { Checkpoint } from '../weights/checkpoint.ts'
 import type { Adapter } from '../weights/peft-adapter.ts'
@@ -87,6 +88,8 @@ export interface TrainModelOptions {
   /** Identifies data and base in the checkpoint's settings. */
   readonly identity: Readonly<Record<string, unknown>>
   readonly threads: number
+  /** Default `cpu`. */
+  readonly device?: Device
   readonly onStart?: (totalSteps: number) => void
   readonly onStep?: (metrics: StepMetrics) => void
   readonly onEvaluation?: (step: number, loss: number) => void
@@ -295,6 +298,7 @@ export async function trainModel(options: TrainModelOptions): Promise<TrainedMod
       },
       weightDecay: hyper.weightDecay,
       threads: options.threads,
+      device: options.device,
       weightsDirectory: checkpoint?.dir,
       accumulate: hyper.accumulate,
     },
@@ -340,6 +344,7 @@ export async function trainModel(options: TrainModelOptions): Promise<TrainedMod
       pause: options.pause,
       signal: options.signal,
     })
+    await session.pull()
     const adapter = options.lora && {
       rank: options.lora.rank,
       alpha: options.lora.alpha,

@@ -4,8 +4,9 @@
  */
 import type { Graph } from '../graph/graph.ts'
 import { encodeModel } from '../onnx/encode-model.ts'
-import { createTensor, Session, type Binding, type Tensor } from '../ort/index.ts'
+import { createTensor, Session, type Binding, type Device } from '../ort/index.ts'
 import { stepScalars } from './optimizer.ts'
+import { DeviceStates, HostStates, type NamedState, type StateMemory } from './state-memory.ts'
 import {
   buildAccumulateGraph,
   buildLossGraph,
@@ -36,6 +37,8 @@ export interface TrainState {
 export interface TrainSessionOptions extends TrainGraphOptions {
   readonly weightDecay: number
   readonly threads: number
+  /** Default `cpu`. */
+  readonly device?: Device
   /** Folder that frozen weights refer to. */
   readonly weightsDirectory?: string
   /** Micro-batches per optimizer step; 1 runs everything in one graph. */
@@ -48,7 +51,7 @@ const STATES = ['param', 'm', 'v'] as const
 export class TrainSession {
   readonly state: TrainState
   readonly #options: TrainSessionOptions
-  readonly #tensors = new Map<string, Tensor>()
+  readonly #memory: StateMemory
   readonly #sessions = new Map<string, { session: Session; binding: Binding }>()
   readonly #loss = createTensor('float32', [], new Float32Array(1))
   readonly #norm = createTensor('float32', [], new Float32Array(1))
@@ -56,25 +59,15 @@ export class TrainSession {
   private constructor(options: TrainSessionOptions, state: TrainState) {
     this.#options = options
     this.state = state
-    const sources = { param: state.params, m: state.m, v: state.v }
-    for (const prefix of STATES) {
-      for (const [name, shape] of options.trainables) {
-        const data = sources[prefix].get(name)
-        if (!data) throw new Error(`internal: no ${prefix} for ${name}`)
-        this.#tensors.set(`${prefix}:${name}`, createTensor('float32', shape, data))
-      }
-    }
+    const states = namedStates(options, state)
+    const isHost = (options.device ?? 'cpu') === 'cpu'
+    this.#memory = isHost ? new HostStates(states) : new DeviceStates(states)
   }
 
-  /** Takes over the arrays of `state`; they change with every step. */
+  /** Takes over the arrays of `state`; they change with every step, on other devices than `cpu` with every `pull`. */
   static async create(options: TrainSessionOptions, state: TrainState): Promise<TrainSession> {
     const training = new TrainSession(options, state)
     if (options.accumulate > 1) {
-      for (const [name, shape] of options.trainables) {
-        const size = shape.reduce((n, dim) => n * dim, 1)
-        const zeros = new Float32Array(size)
-        training.#tensors.set(`grad:${name}`, createTensor('float32', shape, zeros))
-      }
       await training.#open('accumulate', buildAccumulateGraph(options))
       await training.#open('update', buildUpdateGraph(options))
     } else {
@@ -84,22 +77,21 @@ export class TrainSession {
   }
 
   async #open(key: string, graph: Graph): Promise<void> {
+    const { device, threads, weightsDirectory } = this.#options
     const session = await Session.create({
-      model: encodeModel(graph),
-      weightsDirectory: this.#options.weightsDirectory,
-      intraOpThreads: this.#options.threads,
+      model: encodeModel(graph, device),
+      weightsDirectory,
+      device,
+      intraOpThreads: threads,
       memoryPattern: false, // rows of many lengths
     })
     const binding = session.createBinding()
-    for (const { name } of graph.inputs) {
-      const tensor = this.#tensors.get(name)
-      if (tensor) binding.bindInput(name, tensor)
-    }
-    for (const { name } of graph.outputs) {
-      const state = this.#tensors.get(name.replace('_out:', ':'))
-      if (state) binding.bindOutput(name, state)
-      else binding.bindOutput(name, name === 'loss' ? this.#loss : this.#norm)
-    }
+    for (const [name, tensor] of [
+      ['loss', this.#loss],
+      ['grad_norm', this.#norm],
+    ] as const)
+      // prettier-ignore
+      if (session.outputs.has(name)) binding.bindOutput(name, tensor)
     this.#sessions.set(key, { session, binding })
   }
 
@@ -110,7 +102,9 @@ export class TrainSession {
       binding.bindInput(name, tensor)
       return tensor
     })
+    await this.#memory.bind(session, binding)
     await session.run(binding)
+    this.#memory.wrote(session)
     for (const tensor of tensors) tensor.dispose()
   }
 
@@ -126,9 +120,7 @@ export class TrainSession {
       scalars[name] = { type: 'float32', dims: [], data: Float32Array.of(value) }
     let loss = 0
     if (this.#options.accumulate > 1) {
-      for (const [name, tensor] of this.#tensors) {
-        if (name.startsWith('grad:')) (tensor.data as Float32Array).fill(0)
-      }
+      await this.#memory.clear('grad:')
       for (const feed of feeds) {
         await this.#run('accumulate', feed)
         loss += this.#loss.data[0] as number
@@ -148,13 +140,34 @@ export class TrainSession {
     return this.#loss.data[0] as number
   }
 
+  /** Brings the arrays of `state` up to date. */
+  pull(): Promise<void> {
+    return this.#memory.pull()
+  }
+
   dispose(): void {
     for (const { session, binding } of this.#sessions.values()) {
       binding.dispose()
       session.dispose()
     }
-    for (const tensor of this.#tensors.values()) tensor.dispose()
+    this.#memory.dispose()
     this.#loss.dispose()
     this.#norm.dispose()
   }
+}
+
+/** The arrays by the name of the input that reads them; `grad:` only where they are kept between runs. */
+function namedStates(options: TrainSessionOptions, state: TrainState): Map<string, NamedState> {
+  const states = new Map<string, NamedState>()
+  const sources = { param: state.params, m: state.m, v: state.v }
+  for (const [name, shape] of options.trainables) {
+    for (const prefix of STATES) {
+      const data = sources[prefix].get(name)
+      if (!data) throw new Error(`internal: no ${prefix} for ${name}`)
+      states.set(`${prefix}:${name}`, { shape, data })
+    }
+    const size = shape.reduce((n, dim) => n * dim, 1)
+    if (options.accumulate > 1) states.set(`grad:${name}`, { shape, data: new Float32Array(size) })
+  }
+  return states
 }

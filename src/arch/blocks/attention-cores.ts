@@ -3,7 +3,7 @@
  * `prompt` sees whole right-padded rows (score), `explicit` is made of plain operators that have
  * gradients (train). All three compute the same numbers. `positions` is the longest row.
  */
-import type { Value } from '../../graph/graph.ts'
+import type { ElementType, Value } from '../../graph/graph.ts'
 import type { Builder } from '../../ops/builder.ts'
 import type { LayerAttention, ModelConfig, Rope } from '../model-config.ts'
 import type { AttentionCore } from './block-context.ts'
@@ -50,24 +50,32 @@ function packedInput(b: Builder, parts: readonly Value[]): Value | undefined {
   return whole?.shape.at(-1) === end ? whole : undefined
 }
 
-/** The kernel's first three inputs. */
-const queryInputs = (b: Builder, q: Value, k: Value, v: Value): (Value | null)[] => {
-  const packed = packedInput(b, [q, k, v])
-  return packed ? [packed, null, null] : [q, k, v]
+const cast = (b: Builder, x: Value, type: ElementType): Value =>
+  x.type === type ? x : b.op('Cast', [x], { to: type })
+
+/** The kernel's first three inputs, in its own type. */
+const queryInputs = (b: Builder, parts: readonly Value[], type: ElementType): (Value | null)[] => {
+  const packed = packedInput(b, parts)
+  return packed ? [cast(b, packed, type), null, null] : parts.map((part) => cast(b, part, type))
+}
+
+/** Rows of tokens as the kernel of attention gets them. */
+interface Row {
+  readonly ids: Value
+  readonly positions: number
+  /** What the kernel computes in and keys and values are kept in. */
+  readonly kernel: ElementType
 }
 
 /** q and k as the kernel wants them, and the tables it needs where it rotates by itself. */
-function kernelInputs(
-  b: Builder,
-  config: ModelConfig,
-  row: { readonly ids: Value; readonly seqlens: Value; readonly positions: number },
-) {
+function kernelInputs(b: Builder, config: ModelConfig, row: Row & { readonly seqlens: Value }) {
   const tablesOf = ropeTables(b, row.positions)
   let at: Value | undefined
   return (rope: Rope | null, q: Value, k: Value) => {
     if (rope === null) return { q, k, tables: [] }
     const { cos, sin } = tablesOf(rope)
-    if (rotatesInside(config, rope)) return { q, k, tables: [cos, sin] }
+    if (rotatesInside(config, rope))
+      return { q, k, tables: [cast(b, cos, row.kernel), cast(b, sin, row.kernel)] }
     at ??= tokenPositions(b, row.ids, row.seqlens)
     const dim = rope.dim === config.headDim ? {} : { dim: rope.dim }
     const rotate = (x: Value, numHeads: number) =>
@@ -77,26 +85,22 @@ function kernelInputs(
 }
 
 /** Adds the cache inputs `past_key_values.i.key|value` and the outputs `present.i.key|value`. */
-export function cachedAttention(
-  b: Builder,
-  config: ModelConfig,
-  row: { readonly ids: Value; readonly positions: number },
-): AttentionCore {
+export function cachedAttention(b: Builder, config: ModelConfig, row: Row): AttentionCore {
   const seqlens = b.input('seqlens_k', 'int32', ['batch'])
   const total = b.input('total_sequence_length', 'int32', [1])
   const cacheShape = ['batch', config.kvHeads, 'capacity', config.headDim]
   const prepare = kernelInputs(b, config, { ...row, seqlens })
   return (layer, q, k, v) => {
     const plan = config.attention[layer]!
-    const pastKey = b.input(`past_key_values.${layer}.key`, 'float32', cacheShape)
-    const pastValue = b.input(`past_key_values.${layer}.value`, 'float32', cacheShape)
+    const pastKey = b.input(`past_key_values.${layer}.key`, row.kernel, cacheShape)
+    const pastValue = b.input(`past_key_values.${layer}.value`, row.kernel, cacheShape)
     const ready = prepare(plan.rope, q, k)
-    const query = queryInputs(b, ready.q, ready.k, v)
+    const query = queryInputs(b, [ready.q, ready.k, v], row.kernel)
     const inputs = [...query, pastKey, pastValue, seqlens, total, ...ready.tables]
     const [y, key, value] = b.ops('GroupQueryAttention', inputs, attrs(config, plan))
     b.output(`present.${layer}.key`, key!)
     b.output(`present.${layer}.value`, value!)
-    return y!
+    return cast(b, y!, b.float)
   }
 }
 
@@ -104,7 +108,7 @@ export function cachedAttention(
 export function promptAttention(
   b: Builder,
   config: ModelConfig,
-  row: { readonly ids: Value; readonly lengths: Value; readonly positions: number },
+  row: Row & { readonly lengths: Value },
 ): AttentionCore {
   const one = b.op('Cast', [b.int64(1)], { to: 'int32' })
   const seqlens = b.op('Sub', [row.lengths, one], {})
@@ -115,14 +119,13 @@ export function promptAttention(
   const last32 = b.op('Cast', [last], { to: 'int32' })
   const total = b.op('Add', [last32, one], {})
   const ends = b.op('ExpandLike', [last32, row.lengths], {}) // rows start at 0, whatever their length
-  const { ids, positions } = row
-  const prepare = kernelInputs(b, config, { ids, seqlens: ends, positions })
+  const prepare = kernelInputs(b, config, { ...row, seqlens: ends })
   return (layer, q, k, v) => {
     const plan = config.attention[layer]!
     const ready = prepare(plan.rope, q, k)
-    const query = queryInputs(b, ready.q, ready.k, v)
+    const query = queryInputs(b, [ready.q, ready.k, v], row.kernel)
     const inputs = [...query, null, null, seqlens, total, ...ready.tables]
-    return b.op('GroupQueryAttention', inputs, attrs(config, plan))
+    return cast(b, b.op('GroupQueryAttention', inputs, attrs(config, plan)), b.float)
   }
 }
 

@@ -22,8 +22,11 @@ export function rowAdapters(b: Builder): NonNullable<BlockContext['rowUpdate']> 
   return (layer, x, out) => {
     const names = stackNames(layer)
     const rank = `rank.${layer}`
-    const chosen = (name: string, shape: readonly (number | string)[]): Value =>
-      b.op('Gather', [b.input(name, 'float32', ['adapters', ...shape]), index], { axis: 0 })
+    const chosen = (name: string, shape: readonly (number | string)[]): Value => {
+      const stack = b.input(name, 'float32', ['adapters', ...shape])
+      const rows = b.op('Gather', [stack, index], { axis: 0 })
+      return b.float === 'float32' ? rows : b.op('Cast', [rows], { to: b.float })
+    }
     const low = b.op('MatMul', [x, chosen(names.a, [Number(x.shape.at(-1)), rank])], {})
     return b.op('MatMul', [low, chosen(names.b, [rank, out])], {})
   }

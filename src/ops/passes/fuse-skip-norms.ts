@@ -8,7 +8,7 @@ import { verifyGraph } from '../../graph/verify.ts'
 
 const isPlainSum = (node: Node | undefined): node is Node =>
   node?.op === 'Add' &&
-  node.inputs[0]!.type === 'float32' &&
+  ['float32', 'float16'].includes(node.inputs[0]!.type) &&
   node.inputs[0]!.shape.join() === node.inputs[1]!.shape.join()
 
 /** Where each value is read first; graph outputs are read at the end. */
