@@ -60,7 +60,7 @@ t.test('a real checkpoint behind an engine process', { skip: absent }, async (t)
 t.test('serve refuses bad arguments before it loads anything', async (t) => {
   await t.rejects(run(['--nope']), { code: 'BAD_ARGUMENT', message: /--nope/ })
   await t.rejects(run(['extra']), { code: 'BAD_ARGUMENT' })
-  await t.rejects(run(['--device', 'cuda']), { code: 'BAD_ARGUMENT', message: /expected cpu/ })
+  await t.rejects(run(['--device', 'tpu']), { code: 'BAD_ARGUMENT', message: /expected cpu/ })
   await t.rejects(run(['--model', 'nobody', '--home', t.testdir()]), { code: 'MODEL_NOT_FOUND' })
 })
 
