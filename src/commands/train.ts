@@ -19,17 +19,15 @@ import { sha256Json } from '../util/hash.ts'
 import type { Checkpoint } from '../weights/checkpoint.ts'
 import { join } from 'node:path'
 import type { TokenParts } from '../training/grow-vocabulary.ts'
+import { attributeFlags, attributeRows, checkAttributeFlags } from './attribute-training.ts'
 import { addLabelTokens } from './label-tokens.ts'
 import { runTraining, trainingWorkDir } from './run-training.ts'
 import { hyperParameters, trainingFlags } from './training-flags.ts'
 import {
   conditionedRows,
-  labelMeans,
   pretrainRows,
-  ratedRows,
   rawRows,
   seenCombinations,
-  splitByPrompt,
   splitRows,
 } from './training-rows.ts'
 import { modelPlaces, openModelFolder, openModelText, type OpenedModel } from './workplace.ts'
@@ -58,6 +56,7 @@ const flags = {
     default: false,
     help: 'sft: one token for every name:value of the label line',
   },
+  ...attributeFlags,
   validation: {
     type: 'number',
     default: 0,
@@ -160,13 +159,7 @@ async function prepare(
   const needsAttributes = kind === 'apm' || (kind === 'sft' && isRated)
   if (needsAttributes && dataset.manifest.kind === 'conversations' && attributes.length === 0)
     fail('BAD_ARGUMENT', `--attributes: expected a set, because ${values.base} has none`)
-  if (kind === 'apm') {
-    const all = await ratedRows(dataset, template, attributes)
-    const bias = labelMeans(all, attributes)
-    const split = splitByPrompt(all, validation, seed)
-    const rows = { kind: 'regression' as const, attributes: attributes.length, bias, ...split }
-    return { rows, heldOut: split.validation }
-  }
+  if (kind === 'apm') return attributeRows(dataset, base.text, attributes, values)
   if (dataset.manifest.kind === 'tokens')
     return { rows: { kind: 'lm', ...splitRows(await rawRows(dataset), validation, seed) } }
   if (kind === 'pretrain')
@@ -216,6 +209,7 @@ function manifestOf({ kind, values, base, dataset, prepared, hyper, trained }: O
       rows: dataset.manifest.rows,
     },
     hyperParameters: hyper,
+    loss: kind === 'apm' ? values.loss : undefined,
     labelDropout: kind === 'sft' ? values['label-dropout'] : undefined,
     labelTokens: kind === 'sft' ? values['label-tokens'] : undefined,
     lora: trained.adapter
@@ -295,6 +289,7 @@ export async function run(argv: string[]): Promise<number> {
   const kind = positionals[0] as Kind
   if (positionals.length !== 1 || !['pretrain', 'apm', 'sft'].includes(kind))
     fail('BAD_ARGUMENT', `train: expected pretrain, apm or sft, got "${positionals.join(' ')}"`)
+  checkAttributeFlags(kind, values)
   const places = modelPlaces(values.home)
   const path = userModelPath(values.name, places.home)
   const dataset = await openDataset(values.data, places.home)
@@ -324,6 +319,10 @@ export async function run(argv: string[]): Promise<number> {
         labelDropout: values['label-dropout'],
         validation: values.validation,
         labelTokens: values['label-tokens'],
+        loss: values.loss,
+        preferred: values.preferred ?? '',
+        attributeWeights: values['attribute-weights'] ?? '',
+        raterWeights: values['rater-weights'],
         initAdapter: values['init-adapter'] ?? '',
       },
     })

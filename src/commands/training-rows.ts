@@ -1,6 +1,6 @@
 /** A stored data set as the rows of one training: tokens with masks, or tokens with labels. */
 import type { AttributeSet } from '../../schemas/attributes.ts'
-import type { ConversationRecord } from '../../schemas/records.ts'
+import type { ConversationRecord, Message } from '../../schemas/records.ts'
 import type { Dataset } from '../datasets/dataset-store.ts'
 import type { PromptTemplate } from '../datasets/prompt-template.ts'
 import { levelOf } from '../labels/label-codec.ts'
@@ -86,20 +86,40 @@ export async function conditionedRows(
 /** `prompt`: the conversation's first user message, which replies to variants of it share. */
 export type RatedRow = ScoredRow & { readonly prompt: string }
 
+export interface LabelWeights {
+  /** One an attribute. */
+  readonly weights?: readonly number[]
+  /** A value counts once for every rater whose value is in `ratings`. */
+  readonly perRater?: boolean
+}
+
 /** One row for every rated reply: the conversation up to it and its values, NaN where unrated. */
 export async function ratedRows(
   dataset: Dataset,
   template: PromptTemplate,
   attributes: AttributeSet,
+  { weights, perRater = false }: LabelWeights = {},
 ): Promise<RatedRow[]> {
   const rows: RatedRow[] = []
+  const weightsOf = ({ ratings = {} }: Message) =>
+    attributes.map(({ name }, a) => {
+      const raters = perRater ? Math.max(1, ratings[name]?.length ?? 1) : 1
+      return (weights?.[a] ?? 1) * raters
+    })
   for await (const { messages } of dataset.conversations()) {
     const prompt = messages.find(({ role }) => role === 'user')?.content ?? ''
     messages.forEach((message, i) => {
       const values = message.attributes ?? {}
       const labels = attributes.map(({ name }) => values[name] ?? NaN)
-      if (message.role !== 'assistant' || labels.every(Number.isNaN)) return
-      rows.push({ tokens: template.scoringTokens(messages.slice(0, i + 1)), labels, prompt })
+      const weighed = weights || perRater ? { weights: weightsOf(message) } : {}
+      const counts = (label: number, a: number) => !Number.isNaN(label) && weights?.[a] !== 0
+      if (message.role !== 'assistant' || !labels.some(counts)) return
+      rows.push({
+        tokens: template.scoringTokens(messages.slice(0, i + 1)),
+        labels,
+        prompt,
+        ...weighed,
+      })
     })
   }
   return rows

@@ -55,29 +55,78 @@ export const countedTargets = ({ lossMask }: TokenRow): number =>
 export interface ScoredRow {
   readonly tokens: readonly number[]
   readonly labels: readonly number[]
+  /** What each label weighs in the loss; absent: 1. */
+  readonly weights?: readonly number[]
 }
 
-/** Every known label weighs 1 / `counted`, the number of known labels in the optimizer step. */
+const known = (value: number) => !Number.isNaN(value)
+
+const weightOf = ({ labels, weights }: ScoredRow, a: number): number =>
+  known(labels[a]!) ? (weights?.[a] ?? 1) : 0
+
+/** Ids and the position of every row's last token. */
+function rowInputs(rows: readonly (readonly number[])[], multiple: number) {
+  const { ids, S } = padIds(rows, multiple)
+  const last = BigInt64Array.from(rows, (tokens, r) => BigInt(r * S + tokens.length - 1))
+  const last_positions = { type: 'int64' as const, dims: [rows.length], data: last }
+  return { input_ids: ids, last_positions }
+}
+
+/** Every known label weighs its weight / `counted`, the sum of these weights over the optimizer step. */
 export function regressionFeed(rows: readonly ScoredRow[], counted: number, multiple = 1): Feed {
-  const { ids, S } = padIds(
-    rows.map(({ tokens }) => tokens),
-    multiple,
-  )
-  const last = rows.map(({ tokens }, r) => BigInt(r * S + tokens.length - 1))
-  const flat = rows.flatMap(({ labels }) => labels)
-  const dims = [rows.length, flat.length / rows.length]
-  const known = (value: number) => !Number.isNaN(value)
+  const labels = rows.flatMap((row) => row.labels)
+  const weights = rows.flatMap((row) => row.labels.map((_, a) => weightOf(row, a) / counted))
+  const dims = [rows.length, labels.length / rows.length]
   return {
-    input_ids: ids,
-    last_positions: { type: 'int64', dims: [rows.length], data: BigInt64Array.from(last) },
-    labels: { type: 'float32', dims, data: Float32Array.from(flat, (v) => (known(v) ? v : 0)) },
-    label_weights: {
-      type: 'float32',
-      dims,
-      data: Float32Array.from(flat, (v) => (known(v) ? 1 / counted : 0)),
-    },
+    ...rowInputs(
+      rows.map(({ tokens }) => tokens),
+      multiple,
+    ),
+    labels: { type: 'float32', dims, data: Float32Array.from(labels, (v) => (known(v) ? v : 0)) },
+    label_weights: { type: 'float32', dims, data: Float32Array.from(weights) },
   }
 }
 
-export const knownLabels = ({ labels }: ScoredRow): number =>
-  labels.filter((value) => !Number.isNaN(value)).length
+export const knownLabels = (row: ScoredRow): number =>
+  row.labels.reduce((sum, _, a) => sum + weightOf(row, a), 0)
+
+/** One pair of a prompt's replies, by their indices. */
+export interface RankedPair {
+  readonly chosen: number
+  readonly rejected: number
+  /** By how much the chosen reward should exceed the other. */
+  readonly margin: number
+  readonly weight: number
+}
+
+/** The replies to one prompt, whole conversations each, and their pairs: one element of a batch. */
+export interface RankedRow {
+  readonly replies: readonly (readonly number[])[]
+  readonly pairs: readonly RankedPair[]
+}
+
+/** Every pair weighs its weight / `counted`, the number of prompts in the optimizer step. */
+export function rankingFeed(rows: readonly RankedRow[], counted: number, multiple = 1): Feed {
+  const replies = rows.flatMap((row) => row.replies)
+  let start = 0
+  const pairs = rows.flatMap((row) => {
+    const offset = start
+    start += row.replies.length
+    return row.pairs.map((pair) => ({ ...pair, offset }))
+  })
+  const dims = [pairs.length]
+  const index = (of: (pair: (typeof pairs)[number]) => number) =>
+    BigInt64Array.from(pairs, (pair) => BigInt(of(pair)))
+  const chosen = index(({ chosen: reply, offset }) => offset + reply)
+  const rejected = index(({ rejected: reply, offset }) => offset + reply)
+  const margins = Float32Array.from(pairs, ({ margin }) => margin)
+  const weights = Float32Array.from(pairs, ({ weight }) => weight / counted)
+  return {
+    ...rowInputs(replies, multiple),
+    chosen: { type: 'int64', dims, data: chosen },
+    rejected: { type: 'int64', dims, data: rejected },
+    first: { type: 'int64', dims, data: new BigInt64Array(pairs.length) },
+    margins: { type: 'float32', dims: [pairs.length, 1], data: margins },
+    pair_weights: { type: 'float32', dims, data: weights },
+  }
+}

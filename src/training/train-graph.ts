@@ -6,7 +6,8 @@
  * Inputs: `input_ids` int64 [B,S]; for language modelling `loss_positions`, `targets` int64 [T]
  * and `loss_weights` f32 [T] (positions index the flattened [B·S] tokens; the weights add up to 1
  * over an optimizer step); for regression `last_positions` int64 [B], `labels` and
- * `label_weights` f32 [B,A]. States: `param:n`, `m:n`, `v:n` → `param_out:n`, `m_out:n`, `v_out:n`.
+ * `label_weights` f32 [B,A]; for ranking `last_positions` and, for every pair of rows, `chosen`, `rejected` and
+ * `first` (zeros) int64 [P], `margins` f32 [P,1] and `pair_weights` f32 [P]. States: `param:n`, `m:n`, `v:n` → `param_out:n`, `m_out:n`, `v_out:n`.
  */
 import type { Architecture } from '../arch/architecture.ts'
 import type { BlockContext, LoraPair } from '../arch/blocks/block-context.ts'
@@ -18,7 +19,10 @@ import { createBuilder, type Builder } from '../ops/builder.ts'
 import { adamW, clipScale, globalNorm, stepInputs, type AdamOptions } from './optimizer.ts'
 
 export type Objective =
-  { readonly kind: 'lm' } | { readonly kind: 'regression'; readonly attributes: number }
+  | { readonly kind: 'lm' }
+  | { readonly kind: 'regression'; readonly attributes: number }
+  /** Pairs of rows compared by one column of the head. */
+  | { readonly kind: 'ranking'; readonly attributes: number; readonly column: number }
 
 export interface LoraShape {
   readonly rank: number
@@ -66,8 +70,8 @@ function languageModelLoss(ctx: BlockContext, architecture: Architecture, hidden
   return b.op('CrossEntropy', [architecture.logits(ctx, normed), targets, weights], {})
 }
 
-/** Σ w ∘ (prediction − label)², w = 0 where a label is missing. */
-function regressionLoss(
+/** The head on each row's last token, [B, A]. */
+function predictions(
   ctx: BlockContext,
   options: TrainGraphOptions & { readonly attributes: number },
   hidden: Value,
@@ -75,19 +79,45 @@ function regressionLoss(
   const { b } = ctx
   const { architecture, attributes, config } = options
   const positions = b.input('last_positions', 'int64', ['batch'])
-  const labels = b.input('labels', b.float, ['batch', attributes])
-  const weights = b.input('label_weights', b.float, ['batch', attributes])
   const normed = architecture.finalNorm(ctx, flatRows(b, hidden, positions))
   const headWeight = ctx.weight(HEAD_WEIGHT, [attributes, config.hiddenSize])
   const product = b.op('MatMul', [normed, headWeight], { transB: true })
-  const predicted = b.op('Add', [product, ctx.weight(HEAD_BIAS, [attributes])], {})
+  return b.op('Add', [product, ctx.weight(HEAD_BIAS, [attributes])], {})
+}
+
+/** Σ w ∘ (prediction − label)², w = 0 where a label is missing. */
+function regressionLoss(b: Builder, predicted: Value): Value {
+  const labels = b.input('labels', b.float, predicted.shape)
+  const weights = b.input('label_weights', b.float, predicted.shape)
   const error = b.op('Sub', [predicted, labels], {})
   const weighted = b.op('Mul', [b.op('Mul', [error, error], {}), weights], {})
   return b.op('ReduceSum', [weighted], { axes: [0, 1], keepdims: false })
 }
 
+/**
+ * Σ_p w_p · −log σ(r_chosen − r_rejected − margin_p), Bradley & Terry 1952. As a cross entropy over the two scores of a
+ * pair it neither overflows nor loses its gradient where they are equal.
+ */
+function rankingLoss(b: Builder, predicted: Value, column: number): Value {
+  const rewards = b.op('Slice', [predicted], { axis: 1, start: column, end: column + 1 })
+  const rowsOf = (name: string) =>
+    b.op('Gather', [rewards, b.input(name, 'int64', ['pairs'])], { axis: 0 })
+  const chosen = b.op('Sub', [rowsOf('chosen'), b.input('margins', b.float, ['pairs', 1])], {})
+  const scores = b.op('Concat', [chosen, rowsOf('rejected')], { axis: 1 })
+  const first = b.input('first', 'int64', ['pairs'])
+  return b.op('CrossEntropy', [scores, first, b.input('pair_weights', b.float, ['pairs'])], {})
+}
+
+function lossOf(ctx: BlockContext, options: TrainGraphOptions, hidden: Value): Value {
+  const { architecture, objective } = options
+  if (objective.kind === 'lm') return languageModelLoss(ctx, architecture, hidden)
+  const predicted = predictions(ctx, { ...options, attributes: objective.attributes }, hidden)
+  if (objective.kind === 'regression') return regressionLoss(ctx.b, predicted)
+  return rankingLoss(ctx.b, predicted, objective.column)
+}
+
 function buildForward(b: Builder, options: TrainGraphOptions): Forward {
-  const { config, architecture, objective, trainables, lora } = options
+  const { config, architecture, trainables, lora } = options
   const params = new Map<string, Value>()
   for (const [name, shape] of trainables) params.set(name, b.input(`param:${name}`, b.float, shape))
   const frozen = options.frozen(b)
@@ -104,11 +134,7 @@ function buildForward(b: Builder, options: TrainGraphOptions): Forward {
     attention: explicitAttention(b, config, { ids, positions: options.maxTokens }),
   }
   const hidden = architecture.hidden(ctx, ids)
-  const loss =
-    objective.kind === 'lm'
-      ? languageModelLoss(ctx, architecture, hidden)
-      : regressionLoss(ctx, { ...options, attributes: objective.attributes }, hidden)
-  return { loss, params }
+  return { loss: lossOf(ctx, options, hidden), params }
 }
 
 /** Reads the states, writes the new ones and the norm before clipping. */

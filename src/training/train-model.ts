@@ -15,7 +15,9 @@ import {
   countedTargets,
   knownLabels,
   languageModelFeed,
+  rankingFeed,
   regressionFeed,
+  type RankedRow,
   type ScoredRow,
   type TokenRow,
 } from './feeds.ts'
@@ -69,12 +71,24 @@ export type TrainRows =
     }
   | {
       readonly kind: 'regression'
-      readonly attributes: number
-      /** Starting values of the head's bias: the labels' means. */
-      readonly bias: readonly number[]
+      readonly head: HeadStart
       readonly train: readonly ScoredRow[]
       readonly validation: readonly ScoredRow[]
     }
+  | {
+      readonly kind: 'ranking'
+      readonly head: HeadStart
+      /** The attribute that the pairs are compared by. */
+      readonly column: number
+      readonly train: readonly RankedRow[]
+      readonly validation: readonly RankedRow[]
+    }
+
+/** Where the attribute head starts: weights [A, H] of an earlier training or none (zeros), and the biases [A]. */
+export interface HeadStart {
+  readonly weight?: Float32Array
+  readonly bias: readonly number[]
+}
 
 export interface TrainModelOptions {
   readonly base: TrainBase
@@ -153,12 +167,13 @@ async function startAllWeights(
 }
 
 function addHead(start: Start, options: TrainModelOptions): void {
-  if (options.rows.kind !== 'regression') return
-  const { attributes, bias } = options.rows
+  if (options.rows.kind === 'lm') return
+  const { weight, bias } = options.rows.head
+  const attributes = bias.length
   const { hiddenSize } = options.base.config
   start.shapes.set(HEAD_WEIGHT, [attributes, hiddenSize])
   start.shapes.set(HEAD_BIAS, [attributes])
-  start.params.set(HEAD_WEIGHT, new Float32Array(attributes * hiddenSize))
+  start.params.set(HEAD_WEIGHT, weight ?? new Float32Array(attributes * hiddenSize))
   start.params.set(HEAD_BIAS, Float32Array.from(bias))
   // A language model's own head takes no part in the score.
   for (const name of ['lm_head.weight']) {
@@ -167,12 +182,10 @@ function addHead(start: Start, options: TrainModelOptions): void {
   }
 }
 
-function checkLength(
-  rows: readonly { readonly tokens: readonly number[] }[],
-  extra: number,
-  limit: number,
-) {
-  rows.forEach(({ tokens }, i) => {
+type Tokens = readonly number[]
+
+function checkLength(rows: readonly Tokens[], extra: number, limit: number) {
+  rows.forEach((tokens, i) => {
     if (tokens.length - extra > limit)
       fail(
         'ROW_TOO_LONG',
@@ -182,8 +195,8 @@ function checkLength(
 }
 
 /** A token outside the vocabulary would stop ONNX Runtime in the middle of a step. */
-function checkTokens(rows: readonly { readonly tokens: readonly number[] }[], vocabSize: number) {
-  rows.forEach(({ tokens }, i) => {
+function checkTokens(rows: readonly Tokens[], vocabSize: number) {
+  rows.forEach((tokens, i) => {
     const wrong = tokens.find((token) => token >= vocabSize)
     if (wrong !== undefined)
       fail('BAD_RECORD', `row ${i + 1}: token ${wrong}; the vocabulary has ${vocabSize} tokens`)
@@ -219,6 +232,12 @@ const scoredRows: RowKind<ScoredRow> = {
   feed: regressionFeed,
 }
 
+const rankedRows: RowKind<RankedRow> = {
+  counted: () => 1,
+  length: ({ replies }) => replies.reduce((sum, { length }) => sum + length, 0),
+  feed: rankingFeed,
+}
+
 function makeTask<Row>(
   objective: Objective,
   kind: RowKind<Row>,
@@ -235,22 +254,33 @@ function makeTask<Row>(
   }
 }
 
+/** The token rows of training and validation, in order. */
+function tokensOf(rows: TrainRows): readonly (readonly Tokens[])[] {
+  if (rows.kind === 'ranking')
+    return [rows.train, rows.validation].map((part) => part.flatMap(({ replies }) => replies))
+  return [rows.train, rows.validation].map((part) => part.map(({ tokens }) => tokens))
+}
+
+function checkCounted(rows: readonly TokenRow[]): void {
+  rows.forEach((row, i) => {
+    if (countedTargets(row) === 0) fail('BAD_RECORD', `row ${i + 1}: no token counts in the loss`)
+  })
+}
+
 function describeTask({ base, rows, hyper }: TrainModelOptions): Task {
-  const parts = [rows.train, rows.validation]
-  for (const part of parts) checkTokens(part, base.config.vocabSize)
-  if (rows.kind === 'regression') {
-    checkScorable(base.config, hyper.maxTokens)
-    for (const part of parts) checkLength(part, 0, hyper.maxTokens)
-    const objective = { kind: 'regression', attributes: rows.attributes } as const
-    return makeTask(objective, scoredRows, rows, hyper)
+  if (rows.kind !== 'lm') checkScorable(base.config, hyper.maxTokens)
+  for (const part of tokensOf(rows)) {
+    checkTokens(part, base.config.vocabSize)
+    checkLength(part, rows.kind === 'lm' ? 1 : 0, hyper.maxTokens)
   }
-  for (const part of [rows.train, rows.validation]) {
-    checkLength(part, 1, hyper.maxTokens)
-    part.forEach((row, i) => {
-      if (countedTargets(row) === 0) fail('BAD_RECORD', `row ${i + 1}: no token counts in the loss`)
-    })
+  if (rows.kind === 'lm') {
+    for (const part of [rows.train, rows.validation]) checkCounted(part)
+    return makeTask({ kind: 'lm' }, tokenRows, rows, hyper)
   }
-  return makeTask({ kind: 'lm' }, tokenRows, rows, hyper)
+  const attributes = rows.head.bias.length
+  if (rows.kind === 'regression')
+    return makeTask({ kind: 'regression', attributes }, scoredRows, rows, hyper)
+  return makeTask({ kind: 'ranking', attributes, column: rows.column }, rankedRows, rows, hyper)
 }
 
 /** Mean over all counted targets or labels. */

@@ -17,11 +17,12 @@ import {
   type Objective,
   type TrainGraphOptions,
 } from '../../src/training/train-graph.ts'
-import { languageModelFeed, regressionFeed } from '../../src/training/feeds.ts'
+import { languageModelFeed, rankingFeed, regressionFeed } from '../../src/training/feeds.ts'
 import type { Feed as TrainFeed } from '../../src/training/train-session.ts'
 import { createRandom } from '../../src/util/random.ts'
 import { plainAdamW, type AdamState } from '../fixtures/adam-w.ts'
 import { largestDifference } from '../fixtures/nd-array.ts'
+import { referenceStates } from '../fixtures/reference-decoder.ts'
 import { createGraphRunner, type Feed } from '../fixtures/run-graph.ts'
 import { tinyConfig, tinyParams } from '../fixtures/tiny-checkpoint.ts'
 
@@ -73,6 +74,36 @@ function regression(): Setup {
   return setup({ kind: 'regression', attributes: 2 }, shapes, regressionFeed(rows, 3))
 }
 
+/** Three replies to one prompt, all their pairs, and two to another. */
+const rankedRows = [
+  {
+    replies: [
+      [1, 5, 3, 9, 2],
+      [1, 5, 8],
+      [1, 5, 4, 2],
+    ],
+    pairs: [
+      { chosen: 2, rejected: 0, margin: 0.5, weight: 0.25 },
+      { chosen: 2, rejected: 1, margin: 0, weight: 0.5 },
+      { chosen: 1, rejected: 0, margin: 2, weight: 0.25 },
+    ],
+  },
+  {
+    replies: [
+      [4, 4, 7],
+      [4, 4, 1],
+    ],
+    pairs: [{ chosen: 0, rejected: 1, margin: 0, weight: 3 }],
+  },
+]
+
+function ranking(): Setup {
+  const shapes = new Map(architecture.weights(config))
+  shapes.set(HEAD_WEIGHT, [2, 16]).set(HEAD_BIAS, [2])
+  const objective = { kind: 'ranking', attributes: 2, column: 1 } as const
+  return setup(objective, shapes, rankingFeed(rankedRows, 2))
+}
+
 function setup(
   objective: Objective,
   trainables: ReadonlyMap<string, readonly number[]>,
@@ -119,7 +150,11 @@ async function gradientsOf({ options, feeds, names }: Setup) {
   }
 }
 
-for (const [kind, make] of Object.entries({ 'language model': languageModel, regression })) {
+for (const [kind, make] of Object.entries({
+  'language model': languageModel,
+  regression,
+  ranking,
+})) {
   t.test(`gradients of the whole ${kind} agree with finite differences`, async (t) => {
     const setup = make()
     const { loss, grads } = await gradientsOf(setup)
@@ -151,6 +186,49 @@ for (const [kind, make] of Object.entries({ 'language model': languageModel, reg
     t.ok(norm > 0.1, `gradient norm ${norm}: the check says something`)
   })
 }
+
+t.test('the ranking loss is that of Bradley and Terry on the column of the head', async (t) => {
+  const { options, feeds, names } = ranking()
+  const params = new Map(
+    names.map((name) => [name, Float32Array.from(feeds[`param:${name}`]!.data)]),
+  )
+  const [weight, bias] = [feeds[`param:${HEAD_WEIGHT}`]!.data, feeds[`param:${HEAD_BIAS}`]!.data]
+  const reward = (tokens: readonly number[]) =>
+    referenceStates(config, params, tokens)
+      .at(-1)!
+      .reduce((sum, x, i) => sum + x * weight[16 + i]!, bias[1]!)
+  const lossOf = async (rows: typeof rankedRows, head = feeds) => {
+    const runner = await createGraphRunner(buildLossGraph(options))
+    const all = { ...head, ...numbers(rankingFeed(rows, rows.length)) }
+    const { loss } = await runner.run(only(buildLossGraph(options), all))
+    runner.dispose()
+    return loss![0]!
+  }
+  const wanted = rankedRows.flatMap(({ replies, pairs }) => {
+    const r = replies.map(reward)
+    return pairs.map(({ chosen, rejected, margin, weight: w }) => {
+      return w * Math.log1p(Math.exp(-(r[chosen]! - r[rejected]! - margin)))
+    })
+  })
+  const mean = wanted.reduce((sum, x) => sum + x, 0) / 2
+  const found = await lossOf(rankedRows)
+  t.ok(Math.abs(found - mean) < 1e-6 * mean, `${found} ${mean}`)
+
+  const shifted = { ...feeds, [`param:${HEAD_BIAS}`]: { shape: [2], data: [0, 100] } }
+  const moved = await lossOf(rankedRows, shifted)
+  t.ok(Math.abs(moved - found) < 1e-9, 'the same for all rewards plus a constant')
+  const { grads } = await gradientsOf(ranking())
+  t.ok(Math.abs(grads.get(HEAD_BIAS)![1]!) < 1e-12, 'so the bias has no gradient')
+  const headGradient = grads.get(HEAD_WEIGHT)!
+  t.same([...headGradient.slice(0, 16)], Array<number>(16).fill(0), 'nor has another attribute')
+
+  const flat = {
+    ...feeds,
+    [`param:${HEAD_WEIGHT}`]: { shape: [2, 16], data: Array<number>(32).fill(0) },
+  }
+  const plain = [{ ...rankedRows[1]!, pairs: [{ ...rankedRows[1]!.pairs[0]!, weight: 1 }] }]
+  t.ok(Math.abs((await lossOf(plain, flat)) - Math.LN2) < 1e-12, 'ln 2 at equal rewards')
+})
 
 t.test('three whole steps are clipping and AdamW on those gradients', async (t) => {
   const setup = languageModel()

@@ -196,7 +196,7 @@ t.test('an attribute head learns labels, the missing ones do not pull', async (t
   }))
   const trained = await train({
     base: opened,
-    rows: { kind: 'regression', attributes: 2, bias: [2, 2], train: scored, validation: [] },
+    rows: { kind: 'regression', head: { bias: [2, 2] }, train: scored, validation: [] },
     hyper: { maxSteps: 150, lr: 0.01, batchSize: 8, weightDecay: 0 },
     workDir: join(dir, 'work'),
   })
@@ -222,7 +222,7 @@ t.test('the head starts at the given bias and trains beside adapters', async (t)
   const run = (bias: number[], lora?: { rank: number; alpha: number }) =>
     train({
       base: opened,
-      rows: { kind: 'regression', attributes: 1, bias, train: labelled, validation: [] },
+      rows: { kind: 'regression', head: { bias }, train: labelled, validation: [] },
       hyper: { maxSteps: 2 },
       workDir: join(dir, 'work'),
       lora,
@@ -265,7 +265,7 @@ t.test('an attribute model of a LongRoPE base learns from rows that can be score
   const run = (maxTokens: number) =>
     train({
       base,
-      rows: { kind: 'regression', attributes: 1, bias: [0], train: scored, validation: [] },
+      rows: { kind: 'regression', head: { bias: [0] }, train: scored, validation: [] },
       hyper: { maxSteps: 1, maxTokens },
       workDir: join(dir, `work-${maxTokens}`),
     })
