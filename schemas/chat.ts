@@ -3,6 +3,7 @@ import { z } from 'zod'
 import {
   FinishReason,
   InputMessages,
+  PromptProgress,
   ResponseFormat,
   SteeringReport,
   StructuredOutputs,
@@ -106,6 +107,8 @@ export const ChatCompletionChunk = z.strictObject({
   /** Only with `stream_options.include_usage`: null until the last chunk. */
   usage: Usage.nullable().optional(),
   prompt_token_ids: z.array(z.int()).optional(),
+  /** With `return_progress`. */
+  prompt_progress: PromptProgress.optional(),
   /** In the chunk with a choice's `finish_reason`, for that choice. */
   steering: SteeringReport.optional(),
 })

@@ -112,6 +112,15 @@ export const StructuredOutputs = z.union([
 ])
 export type StructuredOutputs = z.infer<typeof StructuredOutputs>
 
+/** How far a prompt is, in tokens; `processed` counts those of the `cache`. */
+export const PromptProgress = z.strictObject({
+  total: z.int(),
+  cache: z.int(),
+  processed: z.int(),
+  time_ms: z.int(),
+})
+export type PromptProgress = z.infer<typeof PromptProgress>
+
 export const steeringFields = {
   /** The wanted values by attribute name; attributes left out take the model's default. */
   attributes: AttributeValues.nullish(),
@@ -120,6 +129,10 @@ export const steeringFields = {
 
 export const streamFields = {
   stream: z.boolean().nullish(),
+  /** Streams only: chunks with `prompt_progress` while the prompt is computed, as in llama.cpp. */
+  return_progress: z.boolean().nullish(),
+  /** Streams only: seconds of silence before a comment is sent; 15 unless given, −1: never. As in llama.cpp. */
+  sse_ping_interval: z.union([z.literal(-1), z.int().min(1).max(3600)]).nullish(),
   stream_options: z
     .strictObject({
       /** One more chunk with the usage before the end. */

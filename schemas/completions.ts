@@ -2,6 +2,7 @@
 import { z } from 'zod'
 import {
   FinishReason,
+  PromptProgress,
   StructuredOutputs,
   Usage,
   bookkeepingFields,
@@ -77,5 +78,7 @@ export const CompletionChunk = z.strictObject({
   ...responseHead,
   choices: z.array(z.strictObject({ ...choiceFields, finish_reason: FinishReason.nullable() })),
   usage: Usage.nullable().optional(),
+  /** With `return_progress`. */
+  prompt_progress: PromptProgress.optional(),
 })
 export type CompletionChunk = z.infer<typeof CompletionChunk>

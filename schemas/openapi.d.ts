@@ -1303,6 +1303,12 @@ export interface components {
             }[];
             usage?: components["schemas"]["Usage"] | null;
             prompt_token_ids?: number[];
+            prompt_progress?: {
+                total: number;
+                cache: number;
+                processed: number;
+                time_ms: number;
+            };
             steering?: components["schemas"]["SteeringReport"];
         };
         ChatCompletionRequest: {
@@ -1333,6 +1339,8 @@ export interface components {
             } | null;
             steering?: components["schemas"]["SteeringOptions"] | null;
             stream?: boolean | null;
+            return_progress?: boolean | null;
+            sse_ping_interval?: (-1 | number) | null;
             stream_options?: {
                 include_usage?: boolean | null;
                 include_obfuscation?: false | null;
@@ -1512,6 +1520,12 @@ export interface components {
                 finish_reason: ("stop" | "length") | null;
             }[];
             usage?: components["schemas"]["Usage"] | null;
+            prompt_progress?: {
+                total: number;
+                cache: number;
+                processed: number;
+                time_ms: number;
+            };
         };
         CompletionLogprobs: {
             tokens: string[];
@@ -1548,6 +1562,8 @@ export interface components {
             priority?: number | null;
             return_token_ids?: boolean | null;
             stream?: boolean | null;
+            return_progress?: boolean | null;
+            sse_ping_interval?: (-1 | number) | null;
             stream_options?: {
                 include_usage?: boolean | null;
                 include_obfuscation?: false | null;

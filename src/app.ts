@@ -101,6 +101,9 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
   app.addHook('onRequest', async (request, reply) => {
     void reply.header('x-request-id', request.id)
   })
+  app.addHook('onSend', async (_request, reply) => {
+    void reply.header('openai-processing-ms', String(Math.round(reply.elapsedTime)))
+  })
   app.addHook('onResponse', async (request, reply) => {
     // No bodies: what people write to a character is theirs.
     const { method } = request
@@ -125,7 +128,7 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
   const noticed = onBusy ? withBusySignal(plain, onBusy) : plain
   const generator = auth ? meterGenerator(noticed, spendOn(limits, auth.usage)) : noticed
   await app.register(chatRoutes(generator, models))
-  await app.register(completionRoutes(generator))
+  await app.register(completionRoutes(generator, models))
   const responses = deps.responseStore ?? createMemoryResponseStore()
   await app.register(responseRoutes({ models, generator, store: responses }))
   await app.register(modelRoutes(models))

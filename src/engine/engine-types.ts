@@ -62,6 +62,8 @@ export interface EngineRequest {
   logprobs?: number
   /** Report log-probabilities of the prompt's tokens in the `start` event. */
   echo?: boolean
+  /** Report how far the prompt is. */
+  progress?: boolean
   /** Number of a loaded adapter; 0 or absent: none. */
   adapter?: number
   /** Keys and values are shared only between requests of the same space: they depend on the adapter. */
@@ -87,9 +89,19 @@ export interface TokenLogprob {
   top: { token: number; logprob: number }[]
 }
 
+export interface PromptProgress {
+  promptTokens: number
+  cachedTokens: number
+  processedTokens: number
+  /** Since its computation began. */
+  elapsedMs: number
+}
+
 export type FinishReason = 'stop' | 'length'
 
 export type EngineEvent =
+  /** Before `start`: so many of the prompt's tokens are in the cache, those that were there before included. */
+  | ({ type: 'progress' } & PromptProgress)
   | {
       type: 'start'
       promptTokens: number

@@ -46,6 +46,7 @@ export class Generation {
   readonly #state: SamplerState
   readonly #stopTokens: ReadonlySet<number>
   readonly #promptLogprobs: TokenLogprob[] = []
+  #promptBegunMs: number | undefined
   readonly #draft: NgramDraft | null
   readonly #blend: Blend | null
   /** Takes over the slots when this one leaves them. */
@@ -134,6 +135,19 @@ export class Generation {
       const rowLogits = logits.subarray(row * vocabSize, (row + 1) * vocabSize)
       this.#promptLogprobs.push(tokenLogprob(rowLogits, token, logprobs ?? 0))
     }
+  }
+
+  /** Tells how many of the prompt's tokens are in the cache. */
+  progress(processedTokens: number): void {
+    if (!this.request.progress || this.#isStarted) return
+    this.#promptBegunMs ??= performance.now()
+    this.events.push({
+      type: 'progress',
+      promptTokens: this.request.tokens.length,
+      cachedTokens: this.rows[0]!.cachedTokens,
+      processedTokens,
+      elapsedMs: performance.now() - this.#promptBegunMs,
+    })
   }
 
   /** Announces that the prompt is in the cache. */

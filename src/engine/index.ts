@@ -5,6 +5,7 @@ export type {
   EngineEvent,
   EngineRequest,
   FinishReason,
+  PromptProgress,
   TokenLogprob,
   TokenMask,
 } from './engine-types.ts'

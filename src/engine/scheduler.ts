@@ -245,6 +245,7 @@ export class Scheduler {
     if (!row.isPlanned) this.#planPrompt(row)
     const echo = echoes(row)
     const start = this.#cache.length(slot)
+    if (row.index === 0) generation.progress(start)
     const limit = echo ? Math.min(budget, this.#echoChunk()) : budget
     const tokens = row.tokens.slice(start, start + pieceLength(row.tokens.length - start, limit))
     const last = tokens.length - 1
@@ -256,6 +257,7 @@ export class Scheduler {
     if (echo) generation.echo(logits, start, vocabSize)
     if (start + tokens.length === row.tokens.length) {
       this.#prefilling.shift()
+      if (row.index === 0) generation.progress(row.tokens.length)
       this.#takePrompt(row, logits.subarray(logits.length - vocabSize))
     }
     return tokens.length

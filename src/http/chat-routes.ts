@@ -20,8 +20,9 @@ export const chatRoutes =
       const options = { model: body.model, withTokenIds: body.return_token_ids === true }
       if (!body.stream)
         return toChatCompletion(await generator.complete(generation, signal), options)
-      const events = await started(generator.stream(generation, signal))
+      const events = await started(generator.stream(generation, signal), model)
+      const pingSeconds = body.sse_ping_interval ?? undefined
       const withUsage = body.stream_options?.include_usage === true
-      return sendEventStream(reply, toChatChunks(events, { ...options, withUsage }))
+      return sendEventStream(reply, toChatChunks(events, { ...options, withUsage }), pingSeconds)
     })
   }

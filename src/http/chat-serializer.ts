@@ -1,7 +1,8 @@
 /** Replies of the generating service as OpenAI's chat completion and its chunks. */
 import { randomUUID } from 'node:crypto'
 import type { ChatCompletion, ChatCompletionChunk, ChatLogprobs } from '../../schemas/chat.ts'
-import type { Usage } from '../../schemas/common.ts'
+import type { PromptProgress as SentProgress, Usage } from '../../schemas/common.ts'
+import type { PromptProgress } from '../engine/index.ts'
 import type { Choice, GenerationEvent } from '../services/generator.ts'
 import type { TextLogprob, TextUsage } from '../services/runtime-types.ts'
 
@@ -21,6 +22,15 @@ export function toUsage(usage: TextUsage): Usage {
     completion_tokens: usage.completionTokens,
     total_tokens: usage.promptTokens + usage.completionTokens,
     prompt_tokens_details: { cached_tokens: usage.cachedTokens },
+  }
+}
+
+export function toProgress(progress: PromptProgress): SentProgress {
+  return {
+    total: progress.promptTokens,
+    cache: progress.cachedTokens,
+    processed: progress.processedTokens,
+    time_ms: Math.round(progress.elapsedMs),
   }
 }
 
@@ -74,7 +84,9 @@ export async function* toChatChunks(
     choices: [{ index, delta: {}, logprobs: null, finish_reason: null, ...choice }],
   })
   for await (const event of events) {
-    if (event.type === 'start') {
+    if (event.type === 'progress') {
+      yield { ...chunk(event.choice, {}), prompt_progress: toProgress(event) }
+    } else if (event.type === 'start') {
       const ids = options.withTokenIds && { prompt_token_ids: event.promptTokenIds }
       yield { ...chunk(event.choice, { delta: { role: 'assistant', content: '' } }), ...ids }
     } else if (event.type === 'delta') {

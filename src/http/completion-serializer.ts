@@ -2,7 +2,7 @@
 import type { Completion, CompletionChunk, CompletionLogprobs } from '../../schemas/completions.ts'
 import type { Choice, GenerationEvent } from '../services/generator.ts'
 import type { TextLogprob, TextUsage, TokenText } from '../services/runtime-types.ts'
-import { responseHead, toUsage } from './chat-serializer.ts'
+import { responseHead, toProgress, toUsage } from './chat-serializer.ts'
 
 export interface CompletionOptions {
   model: string
@@ -53,7 +53,9 @@ export async function* toCompletionChunks(
   const offsets = new Map<number, number>()
   const { idsForTokens = false } = options
   for await (const event of events) {
-    if (event.type === 'start') {
+    if (event.type === 'progress') {
+      yield { ...chunk(event.choice, {}), prompt_progress: toProgress(event) }
+    } else if (event.type === 'start') {
       const { promptText, promptLogprobs, promptTokenIds } = event
       offsets.set(event.choice, promptText?.length ?? 0)
       if (promptText === undefined && !promptTokenIds) continue

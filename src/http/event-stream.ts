@@ -8,7 +8,10 @@ import type { FastifyReply } from 'fastify'
 import { toErrorResponse } from './error-response.ts'
 
 /** Proxies close a silent connection after a minute or so. */
-const pingMs = 15_000
+const defaultPingSeconds = 15
+
+/** How long a request may take to turn out wrong, before its stream is begun. */
+const graceMs = 1000
 
 /** Aborts when the client goes away before the reply is complete. */
 export function disconnectSignal(reply: FastifyReply): AbortSignal {
@@ -20,19 +23,32 @@ export function disconnectSignal(reply: FastifyReply): AbortSignal {
 }
 
 /**
- * The same stream once its first item is there; so whatever is wrong with a request is thrown before the
- * status line is sent.
+ * The same stream once its first item is there, so that whatever is wrong with a request is thrown before the status line
+ * is sent; or after a second, so that the client of a long prompt sees that it is being worked on, unless the model is not
+ * `ready`.
  */
-export async function started<T>(source: AsyncIterable<T>): Promise<AsyncIterable<T>> {
+export async function started<T>(
+  source: AsyncIterable<T>,
+  model: { readonly ready: boolean } = { ready: true },
+): Promise<AsyncIterable<T>> {
   const iterator = source[Symbol.asyncIterator]()
-  const first = await iterator.next()
+  const first = iterator.next()
+  while (!(await settledWithin(first, graceMs)) && !model.ready);
   return (async function* () {
     try {
-      for (let item = first; !item.done; item = await iterator.next()) yield item.value
+      for (let item = await first; !item.done; item = await iterator.next()) yield item.value
     } finally {
       await iterator.return?.()
     }
   })()
+}
+
+/** True when the work is done, false when the time is over; fails when the work does before. */
+async function settledWithin(work: Promise<unknown>, timeMs: number): Promise<boolean> {
+  const timeout = Promise.withResolvers<false>()
+  const timer = setTimeout(timeout.resolve, timeMs, false)
+  work.catch(() => {}) // Who reads the stream hears of it later.
+  return Promise.race([work.then(() => true), timeout.promise]).finally(() => clearTimeout(timer))
 }
 
 /** An event that a client can go on from: it sends the last `id` it saw when it connects again. */
@@ -41,9 +57,17 @@ export interface NumberedFrame {
   readonly data: unknown
 }
 
-/** Sends the frames. An error in mid-stream becomes a last frame with OpenAI's error body. */
-export function sendEventStream(reply: FastifyReply, frames: AsyncIterable<unknown>): FastifyReply {
-  return send(reply, frames, (frame) => dataFrame(frame), 'data: [DONE]\n\n')
+/**
+ * Sends the frames. An error in mid-stream becomes a last frame with OpenAI's error body. A comment goes out after so many
+ * seconds of silence, for −1 never.
+ */
+export function sendEventStream(
+  reply: FastifyReply,
+  frames: AsyncIterable<unknown>,
+  pingSeconds = defaultPingSeconds,
+): FastifyReply {
+  const last = 'data: [DONE]\n\n'
+  return send(reply, frames, { encode: dataFrame, last, pingSeconds })
 }
 
 /** The same for numbered frames; the stream just ends with the last one. */
@@ -51,7 +75,8 @@ export function sendNumberedStream(
   reply: FastifyReply,
   frames: AsyncIterable<NumberedFrame>,
 ): FastifyReply {
-  return send(reply, frames, ({ id, data }) => `id: ${id}\n${dataFrame(data)}`, '')
+  const encode = ({ id, data }: NumberedFrame): string => `id: ${id}\n${dataFrame(data)}`
+  return send(reply, frames, { encode, last: '' })
 }
 
 /** The same for frames with a type, which is the name of the event, too: OpenAI's responses. */
@@ -60,20 +85,26 @@ export function sendTypedStream(
   frames: AsyncIterable<{ type: string }> | Iterable<{ type: string }>,
 ): FastifyReply {
   const encode = (frame: { type: string }): string => `event: ${frame.type}\n${dataFrame(frame)}`
-  return send(reply, frames, encode, 'data: [DONE]\n\n')
+  return send(reply, frames, { encode, last: 'data: [DONE]\n\n' })
 }
 
 const dataFrame = (data: unknown): string => `data: ${JSON.stringify(data)}\n\n`
 
+interface Encoding<Frame> {
+  encode(this: void, frame: Frame): string
+  /** What ends the stream. */
+  last: string
+  pingSeconds?: number
+}
+
 function send<Frame>(
   reply: FastifyReply,
   frames: AsyncIterable<Frame> | Iterable<Frame>,
-  encode: (frame: Frame) => string,
-  last: string,
+  encoding: Encoding<Frame>,
 ): FastifyReply {
   const stream = new PassThrough()
-  void writeFrames(reply, stream, frames, encode).then(() => {
-    if (!stream.destroyed) stream.end(last)
+  void writeFrames(reply, stream, frames, encoding).then(() => {
+    if (!stream.destroyed) stream.end(encoding.last)
   })
   return reply
     .header('content-type', 'text/event-stream; charset=utf-8')
@@ -86,12 +117,13 @@ async function writeFrames<Frame>(
   reply: FastifyReply,
   stream: PassThrough,
   frames: AsyncIterable<Frame> | Iterable<Frame>,
-  encode: (frame: Frame) => string,
+  { encode, pingSeconds = defaultPingSeconds }: Encoding<Frame>,
 ): Promise<void> {
-  const ping = setInterval(() => stream.write(': ping\n\n'), pingMs)
+  const pings = startPings(stream, pingSeconds)
   try {
     for await (const frame of frames) {
       if (stream.destroyed) return
+      pings.hush()
       if (!stream.write(encode(frame))) await drained(stream)
     }
   } catch (error) {
@@ -99,7 +131,27 @@ async function writeFrames<Frame>(
     if (status >= 500) reply.log.error(error)
     if (!stream.destroyed) stream.write(dataFrame(body))
   } finally {
-    clearInterval(ping)
+    pings.stop()
+  }
+}
+
+/** Comments: one at once where no frame comes, which sends the head, then one for each stretch of silence. */
+function startPings(stream: PassThrough, seconds: number) {
+  if (seconds < 0) return { hush() {}, stop() {} }
+  const ping = (): void => {
+    if (!stream.destroyed) stream.write(': ping\n\n')
+  }
+  const first = setTimeout(ping, 50)
+  const timer = setInterval(ping, seconds * 1000)
+  return {
+    hush() {
+      clearTimeout(first)
+      timer.refresh()
+    },
+    stop() {
+      clearTimeout(first)
+      clearInterval(timer)
+    },
   }
 }
 

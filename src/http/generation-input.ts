@@ -25,6 +25,7 @@ export function chatGeneration(body: ChatCompletionRequest): GenerationRequest {
       logprobs: body.logprobs ? (body.top_logprobs ?? 0) : undefined,
       constraint: readConstraint(body),
       returnTokenIds: body.return_token_ids ?? undefined,
+      progress: wantsProgress(body),
     },
   }
 }
@@ -50,6 +51,7 @@ export function completionGeneration(body: CompletionRequest): GenerationRequest
       constraint: readConstraint(body),
       echo: body.echo ?? undefined,
       returnTokenIds: body.return_token_ids ?? undefined,
+      progress: wantsProgress(body),
     },
   }
 }
@@ -124,3 +126,8 @@ function completionPrompts(prompt: CompletionRequest['prompt']): Prompt[] {
     typeof item === 'string' ? { text: item } : { tokens: item },
   )
 }
+
+type StreamBody = Pick<ChatCompletionRequest, 'stream' | 'return_progress'>
+
+const wantsProgress = (body: StreamBody): boolean | undefined =>
+  body.stream && body.return_progress ? true : undefined

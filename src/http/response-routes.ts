@@ -45,14 +45,14 @@ export const responseRoutes =
       const body = parseInput(ResponseRequest, request.body)
       const keyId = request.apiKey?.id ?? null
       const id = `resp_${randomUUID().replaceAll('-', '')}`
-      const { sampling } = models.getGenerative(body.model).info
+      const model = models.getGenerative(body.model)
       const items = await conversationItems(body, { store, keyId, id })
       const generation = {
         ...responseGeneration(body, items),
         caller: request.apiKey,
         address: request.ip,
       }
-      const response = startedResponse(id, body, sampling)
+      const response = startedResponse(id, body, model.info.sampling)
       const keep = async (ended: ResponseObject): Promise<void> => {
         if (ended.store) await store.put({ response: ended, items, keyId })
       }
@@ -63,7 +63,7 @@ export const responseRoutes =
         await keep(ended)
         return ended
       }
-      const events = await started(generator.stream(generation, signal))
+      const events = await started(generator.stream(generation, signal), model)
       const onError = (error: unknown): void => request.log.error(error)
       return sendTypedStream(reply, toResponseEvents(events, response, { onEnd: keep, onError }))
     })

@@ -33,7 +33,7 @@ export type GenerationEvent =
       /** The values the reply is written for, defaults included. */
       requested?: Record<string, number>
     })
-  | InChoice<TextEvent & { type: 'delta' }>
+  | InChoice<TextEvent & { type: 'delta' | 'progress' }>
   | {
       type: 'finish'
       choice: number

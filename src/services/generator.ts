@@ -132,7 +132,7 @@ async function* writeChoice(
       text = event.reply?.text ?? ''
       yield { ...event, choice, ...(requested && { requested }) }
     } else {
-      text += event.text
+      if (event.type === 'delta') text += event.text
       yield { ...event, choice }
     }
   }

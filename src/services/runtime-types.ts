@@ -7,7 +7,7 @@ import type { AttributeSpec } from '../../schemas/attributes.ts'
 import type { Calibration } from '../../schemas/calibration.ts'
 import type { ModelManifest } from '../../schemas/model-manifest.ts'
 import type { Message } from '../../schemas/records.ts'
-import type { KvBudget } from '../engine/index.ts'
+import type { KvBudget, PromptProgress } from '../engine/index.ts'
 import type { Constraint } from '../grammar/index.ts'
 
 export interface ModelInfo {
@@ -72,6 +72,8 @@ export interface TextRequest {
   /** Report the prompt's text, and with `logprobs` its tokens' log-probabilities. */
   echo?: boolean
   ignoreEos?: boolean
+  /** Report how far the prompt is. */
+  progress?: boolean
   /** Report the prompt's token ids. */
   returnTokenIds?: boolean
   logitBias?: Record<number, number>
@@ -125,6 +127,8 @@ export interface TextUsage {
 }
 
 export type TextEvent =
+  /** With `progress`, before `start`. */
+  | ({ type: 'progress' } & PromptProgress)
   | {
       type: 'start'
       promptTokens: number

@@ -86,7 +86,9 @@ export async function* generateText(
   const isOver = reply ? takeUp(reply) : false
 
   for await (const event of events) {
-    if (event.type === 'start') {
+    if (event.type === 'progress') {
+      yield event
+    } else if (event.type === 'start') {
       usage = { ...usage, promptTokens: event.promptTokens, cachedTokens: event.cachedTokens }
       yield options.start(event)
       if (!isOver) continue

@@ -391,3 +391,35 @@ t.test('bad requests are refused before they wait', async (t) => {
   bad({ logitBias: { 99: 1 } }, 'BAD_REQUEST', /logit_bias/)
   await scheduler.dispose()
 })
+
+t.test('progress is told before each piece of the prompt and when it is whole', async (t) => {
+  const step = new FakeModelStep({ slots: 1, contextLength: 64 })
+  const scheduler = new Scheduler(step, { chunkTokens: 8, settle: false })
+  const tokens = Array.from({ length: 20 }, (_, i) => i % FAKE_VOCAB)
+  const processed = async (request: EngineRequest): Promise<number[][]> => {
+    const events = await collect(scheduler.submit(request))
+    const progress = events.filter((event) => event.type === 'progress')
+    t.equal(events[progress.length]!.type, 'start', 'all of it stands first')
+    const times = progress.map(({ elapsedMs }) => elapsedMs)
+    t.same(
+      times,
+      times.toSorted((a, b) => a - b),
+    )
+    return progress.map(({ promptTokens, cachedTokens, processedTokens }) => [
+      promptTokens,
+      cachedTokens,
+      processedTokens,
+    ])
+  }
+  t.same(await processed({ ...greedy(tokens, 1), progress: true }), [
+    [20, 0, 0],
+    [20, 0, 8],
+    [20, 0, 16],
+    [20, 0, 20],
+  ])
+  const again = await processed({ ...greedy([...tokens, 1, 2], 1), progress: true })
+  t.ok(again[0]![1]! > 0, 'what the cache knows counts as processed')
+  t.equal(again[0]![2], again[0]![1])
+  t.same(again.at(-1), [22, again[0]![1], 22])
+  t.same(await processed(greedy(tokens, 1)), [])
+})

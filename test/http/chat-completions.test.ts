@@ -204,3 +204,62 @@ t.test('priority and service_tier say how urgent a request is', async (t) => {
   )
   t.equal((await postJson(app, url, { ...body, priority: 11 })).statusCode, 400)
 })
+
+t.test('return_progress tells how far the prompt is, in llama.cpp’s shape', async (t) => {
+  for (const [path, prompt] of [
+    [url, body],
+    ['/v1/completions', { model: 'village', prompt: 'x' }],
+  ] as const) {
+    const app = await serve(t, fakeLanguageModel(['He']))
+    const response = await postJson(app, path, { ...prompt, stream: true, return_progress: true })
+    const [first] = readFrames(response.payload)
+    t.match(JSON.parse(first!), {
+      prompt_progress: { total: 5, cache: 2, processed: 2, time_ms: 2 },
+      choices: [{ index: 0, finish_reason: null }],
+    })
+    if (path === url) ChatCompletionChunk.parse(JSON.parse(first!))
+    const plain = await postJson(app, path, { ...prompt, return_progress: true })
+    t.notMatch(plain.payload, /prompt_progress/)
+  }
+})
+
+t.test('a stream that has to wait begins with comments; its error comes as a frame', async (t) => {
+  const begin = Promise.withResolvers<void>()
+  const app = await serve(t, fakeLanguageModel(['He'], { begin: begin.promise }))
+  await app.listen({ host: '127.0.0.1', port: 0 })
+  const { port } = app.server.address() as AddressInfo
+  const headers = { 'content-type': 'application/json' }
+  const response = await fetch(`http://127.0.0.1:${port}${url}`, {
+    method: 'POST',
+    headers,
+    body: JSON.stringify({ ...body, stream: true, sse_ping_interval: 1 }),
+  })
+  t.equal(response.status, 200)
+  const reader = response.body!.pipeThrough(new TextDecoderStream()).getReader()
+  t.equal((await reader.read()).value, ': ping\n\n')
+  t.equal((await reader.read()).value, ': ping\n\n', 'and again after a second')
+  begin.reject(new SteerError('QUEUE_FULL', 'too late'))
+  let rest = ''
+  for (let item = await reader.read(); !item.done; item = await reader.read()) rest += item.value
+  const frames = readFrames(rest)
+  t.match(JSON.parse(frames[0]!), { error: { code: 'queue_full' } })
+  t.equal(frames[1], '[DONE]')
+})
+
+t.test('every answer has a request id, the client’s where it is sane, and its time', async (t) => {
+  const app = await serve(t, fakeLanguageModel(['He']))
+  const ids = async (sent: string | undefined, payload: object) => {
+    const headers = sent === undefined ? {} : { 'x-request-id': sent }
+    const response = await app.inject({ method: 'POST', url, payload, headers })
+    t.match(response.headers['openai-processing-ms'], /^\d+$/)
+    return [response.statusCode, response.headers['x-request-id']]
+  }
+  t.same(await ids('mine.7', body), [200, 'mine.7'])
+  t.same(await ids('mine.8', { ...body, stream: true }), [200, 'mine.8'])
+  t.same(await ids('mine.9', { ...body, model: 'gpt' }), [404, 'mine.9'])
+  const [status, made] = await ids(`${'x'.repeat(200)} {}`, {})
+  t.equal(status, 400)
+  t.match(made, /^[0-9a-f-]{36}$/)
+  const missing = await app.inject('/v1/nothing')
+  t.match(missing.headers, { 'x-request-id': /./, 'openai-processing-ms': /^\d+$/ })
+})

@@ -33,6 +33,8 @@ export interface FakeOptions {
   info?: Partial<ModelInfo>
   /** Thrown after this many pieces. */
   failure?: { after: number; error: Error }
+  /** Nothing comes before this does; a failure is the reply's. */
+  begin?: Promise<void>
   /** After the pieces the reply waits until it is aborted. */
   hang?: boolean
 }
@@ -59,6 +61,11 @@ export function fakeLanguageModel(pieces: string[], options: FakeOptions = {}): 
     })
     let how: 'done' | 'left' = 'left'
     try {
+      await options.begin
+      if (request.progress) {
+        const elapsedMs = 1.6
+        yield { type: 'progress', promptTokens: 5, cachedTokens: 2, processedTokens: 2, elapsedMs }
+      }
       yield {
         type: 'start',
         promptTokens: 5,

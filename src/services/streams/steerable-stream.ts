@@ -324,7 +324,7 @@ export class SteerableStream {
       if (event.text !== '') this.#emit({ type: 'delta', text: event.text })
     } else if (event.type === 'finish') {
       this.#finish = event
-    } else {
+    } else if (event.type === 'usage') {
       this.#segment = null
       const { finishReason, usage, steering } = this.#finish!
       this.#runTokens = usage.completionTokens
