@@ -68,6 +68,10 @@ const remedies: Readonly<Record<Accelerator, string>> = {
 }
 
 function refuse(device: Accelerator, message: string): never {
-  const reason = message.split('\n')[0]!.trim()
+  // Before it stand the place in ONNX Runtime's source and the condition.
+  const reason = message
+    .split('\n')[0]!
+    .replace(/^.* was false\. /, '')
+    .trim()
   return fail('DEVICE_UNAVAILABLE', `${device}: ${reason}; ${remedies[device]} (docs/devices.md)`)
 }
