@@ -1,5 +1,6 @@
 /** Data sets over HTTP: `/v1/datasets`. Times are whole seconds since 1970. */
 import { z } from 'zod'
+import { DatasetKind } from './records.ts'
 
 /** The name of a data set is the name of its folder. */
 export const DatasetName = z
@@ -9,13 +10,29 @@ export const DatasetName = z
     error: 'expected letters, digits, . _ -, beginning with a letter or digit',
   })
 
-export const DatasetFormat = z.enum(['records', 'tokens', 'helpsteer', 'nemo', 'chat'])
+export const DatasetFormat = z.enum([
+  'records',
+  'preferences',
+  'tokens',
+  'chat',
+  'columns',
+  'helpsteer',
+  'helpsteer2-preference',
+  'helpsteer3',
+  'oasst',
+  'oasst-replies',
+  'ultrafeedback',
+  'hh-rlhf',
+  'pairs',
+  'nemo',
+  'nemo-regression',
+])
 
 export const Dataset = z.strictObject({
   object: z.literal('dataset'),
   name: z.string(),
-  /** Conversations, or rows of token ids. */
-  kind: z.enum(['conversations', 'tokens']),
+  /** Conversations, replies in order of preference, or rows of token ids. */
+  kind: DatasetKind,
   rows: z.int(),
   /** Of the stored rows, hex. */
   sha256: z.string(),
@@ -53,7 +70,9 @@ export const DatasetRows = z.strictObject({
 export type DatasetRows = z.infer<typeof DatasetRows>
 
 export const QuarantineRow = z.strictObject({
-  /** Of the upload, 1-based. */
+  /** Where the set was made from several files. */
+  file: z.string().optional(),
+  /** Of the upload, 1-based; in Parquet files and JSON arrays the number of the row. */
   line: z.int(),
   reason: z.string(),
   /** The line's text, cut to 2,000 characters. */
@@ -123,11 +142,20 @@ export type DatasetDeleted = z.infer<typeof DatasetDeleted>
 export const DatasetUpload = z.strictObject({
   name: DatasetName,
   format: DatasetFormat.default('records'),
+  /** Unless the file's name or content say it. */
+  file_type: z.enum(['jsonl', 'json', 'csv', 'tsv', 'parquet']).optional(),
+  /** `prompt=question,response=answer,humor=funny`; the format `columns` needs it. */
+  map: z.string().min(1).max(10_000).optional(),
+  /** `lang=en,split=train`; other rows are left out. */
+  where: z.string().min(1).max(10_000).optional(),
+  /** A built-in attribute set: rows with other names, or values out of its ranges, are set aside. */
+  attributes: z.string().max(100).optional(),
   overwrite: z
     .enum(['true', 'false'])
     .default('false')
     .transform((value) => value === 'true'),
 })
+export type DatasetUpload = z.output<typeof DatasetUpload>
 
 export const PageQuery = z.strictObject({
   offset: z.coerce.number().int().min(0).max(Number.MAX_SAFE_INTEGER).default(0),

@@ -2306,7 +2306,7 @@ export interface components {
             object: "dataset";
             name: string;
             /** @enum {string} */
-            kind: "conversations" | "tokens";
+            kind: "conversations" | "preferences" | "tokens";
             rows: number;
             sha256: string;
             bytes: number;
@@ -2388,6 +2388,7 @@ export interface components {
             } | null;
         };
         QuarantineRow: {
+            file?: string;
             line: number;
             reason: string;
             raw: string;
@@ -5866,8 +5867,16 @@ export interface operations {
             query?: {
                 /** @description Letters, digits, . _ -; at most 100 */
                 name?: string;
-                /** @description records, tokens, helpsteer, nemo or chat; records unless given */
+                /** @description records, preferences, tokens, chat, columns, helpsteer, helpsteer2-preference, helpsteer3, oasst, oasst-replies, ultrafeedback, hh-rlhf, pairs, nemo, nemo-regression; records unless given */
                 format?: string;
+                /** @description jsonl, json, csv, tsv or parquet; by the name and content unless given */
+                file_type?: string;
+                /** @description For columns: prompt=question,response=answer,humor=funny */
+                map?: string;
+                /** @description Only rows with these values: lang=en,split=train */
+                where?: string;
+                /** @description A built-in attribute set that names and ranges have to fit */
+                attributes?: string;
                 /** @description true replaces a set of that name */
                 overwrite?: string;
             };

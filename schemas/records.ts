@@ -1,5 +1,6 @@
 /**
- * Data rows, one JSON object per line (NDJSON): conversations with rated replies, and raw token rows.
+ * Data rows, one JSON object per line (NDJSON): conversations with rated replies, replies in order of preference, and
+ * raw token rows.
  */
 import { z } from 'zod'
 import { attributeNamePattern } from './attributes.ts'
@@ -59,10 +60,44 @@ export const TokenRecord = z
   })
 export type TokenRecord = z.infer<typeof TokenRecord>
 
+/**
+ * Replies to one prompt in the order of preference that people gave them. Two replies are a pair; the K·(K−1)/2 pairs
+ * of K ranked replies are those with different ranks.
+ */
+export const PreferenceRecord = z
+  .strictObject({
+    id: z.string().max(256).optional(),
+    /** The prompt: what all the replies answer. */
+    messages: z.array(Message).min(1),
+    replies: z
+      .array(
+        z.strictObject({
+          content: z.string(),
+          /** 0 is the best; equal ranks are a tie. */
+          rank: z.number().min(0).max(1e6),
+          attributes: values.optional(),
+          ratings: z.record(attributeName, z.array(value)).optional(),
+        }),
+      )
+      .min(2)
+      .max(64),
+    /** How much better the best is than the worst, in the units of the data (HelpSteer2 and 3: 0 … 3). */
+    strength: z.number().min(0).max(1e9).optional(),
+    meta: z.record(z.string(), z.unknown()).optional(),
+  })
+  .refine((record) => record.messages.every((m, index) => m.role !== 'system' || index === 0), {
+    error: 'a system message may only stand first',
+    path: ['messages'],
+  })
+export type PreferenceRecord = z.infer<typeof PreferenceRecord>
+
+export const DatasetKind = z.enum(['conversations', 'preferences', 'tokens'])
+export type DatasetKind = z.infer<typeof DatasetKind>
+
 /** `manifest.json` beside the records of a stored data set. */
 export const DatasetManifest = z.strictObject({
   name: z.string(),
-  kind: z.enum(['conversations', 'tokens']),
+  kind: DatasetKind,
   rows: z.int().nonnegative(),
   /** Of `records.ndjson`, hex. */
   sha256: z.string().regex(/^[0-9a-f]{64}$/),

@@ -6,7 +6,7 @@ import { openModel, parseModelConfig, uniformPositions, type ModelConfig } from 
 import type { AttributeSet } from '../../schemas/attributes.ts'
 import { openDataset, type Dataset } from '../datasets/dataset-store.ts'
 import { fail } from '../errors.ts'
-import { attributeSet } from '../labels/attribute-sets.ts'
+import { readAttributeSet } from './read-attribute-set.ts'
 import { userModelPath, type ModelPlaces } from '../registry/model-folder.ts'
 import { readAdapter, writeAdapter } from '../weights/peft-adapter.ts'
 import { clearTraining } from '../training/checkpoint-store.ts'
@@ -97,7 +97,7 @@ function parseRawConfig(text: string, path: string): Record<string, unknown> {
 
 async function openBase(kind: Kind, values: Values, places: ModelPlaces): Promise<Base> {
   const chosen = {
-    attributes: values.attributes === undefined ? undefined : attributeSet(values.attributes),
+    attributes: values.attributes === undefined ? undefined : readAttributeSet(values.attributes),
     kind: values.template as 'chat' | 'nemo' | undefined,
   }
   if (values.base !== undefined) {
@@ -133,7 +133,7 @@ async function withLabelTokens(base: Base, kind: Kind, values: Values, dir: stri
   if (kind !== 'sft' || values.lora > 0 || values['init-adapter'] !== undefined)
     fail('BAD_ARGUMENT', '--label-tokens: is for sft of all weights')
   const { attributes } = base.text.manifest
-  const set = values.attributes === undefined ? attributes : attributeSet(values.attributes)
+  const set = values.attributes === undefined ? attributes : readAttributeSet(values.attributes)
   return { ...base, ...(await addLabelTokens(base, set, dir)) }
 }
 
@@ -152,7 +152,7 @@ async function prepare(
 ): Promise<Prepared> {
   const { template, manifest } = base.text
   const attributes =
-    values.attributes === undefined ? manifest.attributes : attributeSet(values.attributes)
+    values.attributes === undefined ? manifest.attributes : readAttributeSet(values.attributes)
   const { validation, seed } = values
   // Unlabelled conversations can be learnt without attributes; then there are no label lines.
   const isRated = Object.keys(dataset.manifest.attributes).length > 0
@@ -198,7 +198,7 @@ function manifestOf({ kind, values, base, dataset, prepared, hyper, trained }: O
       ? []
       : values.attributes === undefined
         ? manifest.attributes
-        : attributeSet(values.attributes)
+        : readAttributeSet(values.attributes)
   const stage = {
     command: `train ${kind}`,
     base: values.base === undefined ? null : base.text.name,

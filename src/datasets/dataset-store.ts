@@ -2,33 +2,30 @@
  * Stored data sets: `<home>/datasets/<name>/` with `records.ndjson`, `manifest.json`, `stats.json` and, when rows of the
  * source were not valid, `quarantine.ndjson`. Folders are written beside and renamed into place.
  */
-import { createHash } from 'node:crypto'
 import { readFile, readdir, stat, writeFile } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import {
   ConversationRecord,
   DatasetManifest,
+  PreferenceRecord,
   TokenRecord,
+  type Message,
   type StoredStats,
 } from '../../schemas/records.ts'
 import { attributeSets } from '../labels/attribute-sets.ts'
 import type { AttributeSet } from '../../schemas/attributes.ts'
-import { fail, SteerError } from '../errors.ts'
-import { fileChunks, gunzipped, hashed, limited, type ByteChunks } from '../util/byte-chunks.ts'
+import { fail } from '../errors.ts'
 import { writeFolder } from '../util/folder.ts'
 import { createNdjsonWriter, readNdjson, writeNdjson, type WrittenNdjson } from '../util/ndjson.ts'
 import { createStatsCollector } from './dataset-stats.ts'
 import { toNemoRecord } from './nemo-format.ts'
 import { createQuarantine, type Quarantine } from './quarantine.ts'
-import { describeIssues, readRecords } from './readers.ts'
-import type { RecordFormat } from './readers.ts'
+import type { StoredRecord } from './formats/format.ts'
+import { describeIssues } from './readers.ts'
 
 export const datasetNamePattern = /^[a-z0-9][a-z0-9._-]*$/i
 export const maxDatasetNameLength = 100
-/** Attributes of one set; the most that a model can have, too. */
-const maxAttributes = 64
-
 type Records = Iterable<StoredRecord> | AsyncIterable<StoredRecord>
 
 export interface WriteDatasetOptions {
@@ -45,8 +42,6 @@ export interface WriteDatasetOptions {
   /** Called when all is written but not yet in place; may throw to stop it. */
   beforePlacing?: () => Promise<void>
 }
-
-export type StoredRecord = ConversationRecord | TokenRecord
 
 /** Writes a data set and returns its manifest. Fails BAD_ARGUMENT (name), ALREADY_EXISTS, BAD_FILE, DISK_FULL. */
 export async function writeDataset(options: WriteDatasetOptions): Promise<DatasetManifest> {
@@ -66,7 +61,7 @@ async function fillFolder(dir: string, options: WriteDatasetOptions): Promise<Da
   let written: WrittenNdjson
   try {
     for await (const record of typeof records === 'function' ? records(quarantine) : records) {
-      if ('messages' in record) stats.add(record)
+      if ('messages' in record) stats.add(asConversation(record))
       await writer.write(record)
     }
     written = await writer.finish()
@@ -100,93 +95,23 @@ async function fillFolder(dir: string, options: WriteDatasetOptions): Promise<Da
   return manifest
 }
 
-export interface ImportDatasetOptions {
-  /** A path, or bytes that come from elsewhere with the name they have there. */
-  file: string | { name: string; chunks: ByteChunks }
-  format: RecordFormat
-  name: string
-  home: string
-  overwrite?: boolean
-  /** Of the data, after gunzipping. */
-  maxBytes?: number
-  beforePlacing?: () => Promise<void>
-}
-
-/**
- * Reads a file, gzipped or not, and stores its valid rows, in memory for a few rows at most. Fails BAD_RECORD when not
- * one row is valid (with the first reason), BAD_FILE when the file cannot be read, BODY_TOO_LARGE, and as
- * `writeDataset` does.
- */
-export async function importDataset(options: ImportDatasetOptions): Promise<DatasetManifest> {
-  const { file, format, name, home, maxBytes = Infinity, ...others } = options
-  const fileName = typeof file === 'string' ? file : file.name
-  const hash = createHash('sha256')
-  const bytes = hashed(typeof file === 'string' ? fileChunks(file) : file.chunks, hash)
-  const required = fileName.endsWith('.gz')
-  const chunks = limited(gunzipped(bytes, { required }), maxBytes)
-  try {
-    return await writeDataset({
-      ...others,
-      name,
-      home,
-      records: (quarantine) => validRecords(chunks, format, quarantine),
-      kind: format === 'tokens' ? 'tokens' : 'conversations',
-      source: () => ({ file: basename(fileName), format, sha256: hash.digest('hex') }),
-    })
-  } catch (error) {
-    if (!(error instanceof SteerError && error.code === 'BAD_RECORD')) throw error
-    return fail('BAD_RECORD', `${fileName}: ${error.detail}`, { cause: error })
-  }
-}
-
-/** How many bad rows in a row from the beginning show that the file is something else. */
-const hopelessRows = 100_000
-
-async function* validRecords(
-  chunks: ByteChunks,
-  format: RecordFormat,
-  quarantine: Quarantine,
-): AsyncGenerator<StoredRecord> {
-  let rows = 0
-  let first = 'it has no rows'
-  const noneValid = (): never =>
-    fail('BAD_RECORD', `no valid row of the format "${format}"; ${first}`)
-  const known = new Set<string>()
-  const setAside: Quarantine['add'] = async (row) => {
-    if (quarantine.count() === 0) first = `line ${row.line}: ${row.problem}`
-    await quarantine.add(row)
-    if (rows === 0 && quarantine.count() >= hopelessRows) noneValid()
-  }
-  for await (const { record, line } of readRecords(chunks, format, setAside)) {
-    const problem = 'messages' in record ? attributeProblem(record, known) : null
-    if (problem === null) {
-      rows += 1
-      yield record
-    } else {
-      await setAside({ line, problem, raw: JSON.stringify(record).slice(0, 2000) })
-    }
-  }
-  if (rows === 0) noneValid()
-}
-
-/** Adds the record's attributes to `known`, unless they would become too many. */
-function attributeProblem(record: ConversationRecord, known: Set<string>): string | null {
-  const names = record.messages.flatMap((message) => Object.keys(message.attributes ?? {}))
-  const fresh = new Set(names.filter((name) => !known.has(name)))
-  if (known.size + fresh.size > maxAttributes) {
-    return `a data set has at most ${maxAttributes} attributes; one too many: "${[...fresh][0]}"`
-  }
-  for (const name of fresh) known.add(name)
-  return null
+/** Preferences count as a conversation with all their replies. */
+function asConversation(record: ConversationRecord | PreferenceRecord): ConversationRecord {
+  if (!('replies' in record)) return record
+  const replies = record.replies.map(({ rank: _rank, ...reply }): Message => ({
+    role: 'assistant',
+    ...reply,
+  }))
+  return { messages: [...record.messages, ...replies] }
 }
 
 /** A stored data set. The records stream from disk at every call and are checked again. */
 export interface Dataset {
   readonly manifest: DatasetManifest
   readonly path: string
-  /** Fails BAD_ARGUMENT on a set of token rows. */
+  /** Each fails BAD_ARGUMENT on a set of another kind. */
   conversations(): AsyncGenerator<ConversationRecord>
-  /** Fails BAD_ARGUMENT on a set of conversations. */
+  preferences(): AsyncGenerator<PreferenceRecord>
   tokenRows(): AsyncGenerator<TokenRecord>
 }
 
@@ -199,6 +124,7 @@ export async function openDataset(name: string, home: string): Promise<Dataset> 
     manifest,
     path,
     conversations: () => readStored(file, manifest, 'conversations', ConversationRecord),
+    preferences: () => readStored(file, manifest, 'preferences', PreferenceRecord),
     tokenRows: () => readStored(file, manifest, 'tokens', TokenRecord),
   }
 }

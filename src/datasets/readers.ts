@@ -3,99 +3,117 @@
  * the reason; nothing is dropped in silence and one bad row stops nothing.
  */
 import { z } from 'zod'
-import { ConversationRecord, TokenRecord, type Message } from '../../schemas/records.ts'
-import { SteerError, fail } from '../errors.ts'
+import type { ConversationRecord, PreferenceRecord, TokenRecord } from '../../schemas/records.ts'
+import { SteerError } from '../errors.ts'
 import type { ByteChunks } from '../util/byte-chunks.ts'
-import { readNdjson } from '../util/ndjson.ts'
-import { fromChatRow } from './chat-format.ts'
-import { fromNemoRecord, NemoRecord } from './nemo-format.ts'
+import type { FileRow, ValidRow } from './files/file-row.ts'
+import { readRows, readRowsOfFile } from './files/read-rows.ts'
+import { columnValue, textOf } from './formats/column-map.ts'
+import type { Assembled, ColumnMap, FormatOptions, StoredRecord } from './formats/format.ts'
+import { rowFormat, type RecordFormat } from './formats/index.ts'
 import { shapeProblem } from './row-shape.ts'
+
+export { recordFormats, rowFormat, type RecordFormat } from './formats/index.ts'
 
 /** A row that is not valid. `raw` is the line's text, cut to 2,000 characters. */
 export interface QuarantinedRow {
+  /** Of a set that was made from several files. */
+  file?: string
   line: number
   problem: string
   raw: string
 }
 
-const level = z.int().min(0).max(4)
-/** A rating, or the ratings of the single annotators (HelpSteer2's `disagreements`). */
-const helpsteerValue = z.union([level, z.array(level).min(1)])
-const helpsteerNames = [
-  'helpfulness',
-  'correctness',
-  'coherence',
-  'complexity',
-  'verbosity',
-] as const
-const HelpsteerRow = z.object({
-  prompt: z.string(),
-  response: z.string(),
-  helpfulness: helpsteerValue,
-  correctness: helpsteerValue,
-  coherence: helpsteerValue,
-  complexity: helpsteerValue,
-  verbosity: helpsteerValue,
-})
-
-/** One parser per format; each throws a `SteerError` or a `ZodError` on a row that is not valid. */
-const parsers = {
-  /** Our own conversation records. */
-  records: (value: unknown): ConversationRecord => ConversationRecord.parse(value),
-  /** Token ids with the first token that counts. */
-  tokens: (value: unknown): TokenRecord => TokenRecord.parse(checkTokens(value)),
-  /** nvidia/HelpSteer and HelpSteer2. */
-  helpsteer: (value: unknown): ConversationRecord => fromHelpsteer(HelpsteerRow.parse(value)),
-  /** NeMo-Aligner's AC-SFT rows. */
-  nemo: (value: unknown): ConversationRecord =>
-    ConversationRecord.parse(fromNemoRecord(NemoRecord.parse(value))),
-  /** `{messages: […]}`, OpenAI's fine-tuning rows among them, or `{prompt, response}`. */
-  chat: (value: unknown): ConversationRecord => fromChatRow(value),
-} as const
-
-export type RecordFormat = keyof typeof parsers
-export const recordFormats = Object.keys(parsers) as RecordFormat[]
+type PreferenceFormat = 'preferences' | 'helpsteer2-preference' | 'helpsteer3' | 'hh-rlhf' | 'pairs'
 
 /** The record type of a format. */
-export type RecordOf<F extends RecordFormat> = ReturnType<(typeof parsers)[F]>
+export type RecordOf<F extends RecordFormat> = F extends 'tokens'
+  ? TokenRecord
+  : F extends PreferenceFormat
+    ? PreferenceRecord
+    : F extends 'columns'
+      ? ConversationRecord | PreferenceRecord
+      : ConversationRecord
+
+export interface ReadOptions extends FormatOptions {
+  /** Only rows whose columns have these values, compared as texts. */
+  where?: ColumnMap
+  /** Called for every row that `where` leaves out. */
+  onLeftOut?: () => void
+}
 
 /** Of a quarantined row's text. */
 const maxRawLength = 2000
 const maxProblemLength = 500
 
 /**
- * Streams the records of an NDJSON file or of its bytes, gzipped or not, with their lines. Bad rows go to `onBadRow`, one at a time.
- * Fails BAD_FILE when the file cannot be read.
+ * Streams the records of a file or of its bytes, gzipped or not, with the lines that completed them. Bad rows go to
+ * `onBadRow`, one at a time. Fails BAD_FILE when the file cannot be read.
  */
 export async function* readRecords<F extends RecordFormat>(
   source: string | ByteChunks,
   format: F,
   onBadRow: (row: QuarantinedRow) => unknown,
+  options: ReadOptions = {},
 ): AsyncGenerator<{ record: RecordOf<F>; line: number }> {
-  for await (const row of readNdjson(source)) {
-    const parsed = 'problem' in row ? { problem: row.problem } : parseRow(row.value, format)
-    if ('record' in parsed) {
-      yield { record: parsed.record, line: row.line }
-      continue
-    }
-    await onBadRow({
-      line: row.line,
-      problem: parsed.problem.slice(0, maxProblemLength),
-      raw: row.raw.slice(0, maxRawLength),
-    })
-  }
+  const rows = typeof source === 'string' ? readRowsOfFile(source) : readRows(source)
+  yield* recordsOfRows(rows, format, onBadRow, options)
 }
 
-function parseRow<F extends RecordFormat>(
-  value: unknown,
+/** The same of rows that have been read already. */
+export async function* recordsOfRows<F extends RecordFormat>(
+  rows: AsyncIterable<FileRow>,
   format: F,
-): { record: RecordOf<F> } | { problem: string } {
-  const problem = shapeProblem(value)
-  if (problem !== null) return { problem }
+  onBadRow: (row: QuarantinedRow) => unknown,
+  options: ReadOptions = {},
+): AsyncGenerator<{ record: RecordOf<F>; line: number }> {
+  const assembler = rowFormat(format, options).createAssembler()
+  const setAside = async ({ line, raw }: FileRow, problem: string): Promise<void> => {
+    await onBadRow({
+      line,
+      problem: problem.slice(0, maxProblemLength),
+      raw: raw.slice(0, maxRawLength),
+    })
+  }
+  let line = 0
+  for await (const row of rows) {
+    line = row.line
+    if ('problem' in row) {
+      await setAside(row, row.problem)
+      continue
+    }
+    if (!isWanted(row.value, options.where)) {
+      options.onLeftOut?.()
+      continue
+    }
+    const assembled = assemble(row, (valid) => assembler.add(valid))
+    for (const { row: misfit, problem } of assembled.misfits ?? []) await setAside(misfit, problem)
+    yield* placed<F>(assembled.records, line)
+  }
+  if (assembler.end) yield* placed<F>(assembler.end().records, line)
+}
+
+function* placed<F extends RecordFormat>(
+  records: readonly StoredRecord[],
+  line: number,
+): Generator<{ record: RecordOf<F>; line: number }> {
+  for (const record of records) yield { record: record as RecordOf<F>, line }
+}
+
+function isWanted(row: unknown, where: ColumnMap = {}): boolean {
+  return Object.entries(where).every(([column, text]) => {
+    const value = columnValue(row, column) ?? ''
+    return textOf(value) === text
+  })
+}
+
+function assemble(row: ValidRow, add: (row: ValidRow) => Assembled): Assembled {
+  const problem = shapeProblem(row.value)
+  if (problem !== null) return { records: [], misfits: [{ row, problem }] }
   try {
-    return { record: parsers[format](value) as RecordOf<F> }
+    return add(row)
   } catch (error) {
-    return { problem: problemOf(error) }
+    return { records: [], misfits: [{ row, problem: problemOf(error) }] }
   }
 }
 
@@ -114,44 +132,4 @@ export function describeIssues(error: z.ZodError): string {
   })
   const more = error.issues.length - texts.length
   return texts.join('; ') + (more > 0 ? `; and ${more} more` : '')
-}
-
-function fromHelpsteer(row: z.infer<typeof HelpsteerRow>): ConversationRecord {
-  const attributes: Record<string, number> = {}
-  const ratings: Record<string, number[]> = {}
-  for (const name of helpsteerNames) {
-    const value = row[name]
-    if (typeof value === 'number') {
-      attributes[name] = value
-      continue
-    }
-    ratings[name] = value
-    attributes[name] = value.reduce((sum, rating) => sum + rating, 0) / value.length
-  }
-  const reply: Message = { role: 'assistant', content: row.response, attributes }
-  if (Object.keys(ratings).length > 0) reply.ratings = ratings
-  return { messages: [...splitHelpsteerPrompt(row.prompt), reply] }
-}
-
-/**
- * HelpSteer2 keeps earlier turns inside `prompt`, between `<extra_id_1>Assistant\n` and `<extra_id_1>User\n`.
- * As messages they render to the same `nemo` text and can be used with any other template.
- */
-function splitHelpsteerPrompt(prompt: string): Message[] {
-  const parts = prompt.split(/\n?<extra_id_1>(User|Assistant)\n/)
-  const messages: Message[] = [{ role: 'user', content: parts[0]! }]
-  for (let i = 1; i < parts.length; i += 2) {
-    const role = parts[i] === 'User' ? 'user' : 'assistant'
-    messages.push({ role, content: parts[i + 1]! })
-  }
-  return messages
-}
-
-/** The first wrong token only: a schema would report millions. */
-function checkTokens(value: unknown): unknown {
-  const { tokens } = (value ?? {}) as { tokens?: unknown }
-  if (!Array.isArray(tokens)) return value
-  const wrong = tokens.findIndex((token) => !Number.isSafeInteger(token) || token < 0)
-  if (wrong >= 0) fail('BAD_RECORD', `tokens.${wrong}: expected a token id`)
-  return value
 }

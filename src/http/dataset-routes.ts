@@ -14,7 +14,9 @@ import {
   type DatasetStatistics,
   type QuarantineRows,
 } from '../../schemas/datasets.ts'
+import { parseColumnMap, parseWhere } from '../datasets/formats/column-map.ts'
 import { fail } from '../errors.ts'
+import { attributeSet } from '../labels/attribute-sets.ts'
 import type { Datasets, StoredDataset } from '../services/datasets.ts'
 import type { ByteChunks } from '../util/byte-chunks.ts'
 import { parseInput } from './parse-body.ts'
@@ -64,7 +66,7 @@ export const datasetRoutes =
     app.get<ByName>('/v1/datasets/:name/quarantine', async (request): Promise<QuarantineRows> => {
       const page = parseInput(PageQuery, request.query, 'the query')
       const { data, total, hasMore } = await datasets.quarantine(nameOf(request), page)
-      const rows = data.map(({ line, problem, raw }) => ({ line, reason: problem, raw }))
+      const rows = data.map(({ problem, ...row }) => ({ ...row, reason: problem }))
       return { object: 'list', data: rows, offset: page.offset, total, has_more: hasMore }
     })
 
@@ -98,16 +100,26 @@ async function storeUpload(
   { fields, fileName, chunks }: Upload,
 ): Promise<StoredDataset> {
   const given = { ...(request.query as object), ...fields }
-  const options = parseInput(DatasetUpload, given, 'the query')
+  const query = parseInput(DatasetUpload, given, 'the query')
   const isDeclared =
     /\bgzip\b/.test(request.headers['content-encoding'] ?? '') ||
     /^application\/(x-)?gzip\b/.test(request.headers['content-type'] ?? '')
   return datasets.importChunks({
-    ...options,
+    ...importOptions(query),
     chunks: refuseLateFields(chunks, fields),
     fileName: fileName || (isDeclared ? 'upload.gz' : 'upload'),
   })
 }
+
+const importOptions = (query: DatasetUpload) => ({
+  name: query.name,
+  format: query.format,
+  overwrite: query.overwrite,
+  fileType: query.file_type,
+  map: query.map === undefined ? undefined : parseColumnMap(query.map),
+  where: query.where === undefined ? undefined : parseWhere(query.where),
+  attributes: query.attributes === undefined ? undefined : attributeSet(query.attributes),
+})
 
 /** A setting that comes after the file could only be heeded by keeping the whole file first. */
 async function* refuseLateFields(

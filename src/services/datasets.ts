@@ -6,8 +6,9 @@ import { stat } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import type { DatasetManifest } from '../../schemas/records.ts'
 import type { DatasetStats } from '../datasets/dataset-stats.ts'
-import { datasetPath, importDataset, listDatasets, openDataset } from '../datasets/dataset-store.ts'
-import type { QuarantinedRow, RecordFormat } from '../datasets/readers.ts'
+import { datasetPath, listDatasets, openDataset } from '../datasets/dataset-store.ts'
+import { importDataset, type ImportDatasetOptions } from '../datasets/import-dataset.ts'
+import type { QuarantinedRow } from '../datasets/readers.ts'
 import { fail } from '../errors.ts'
 import { removeDirAtomic } from '../util/atomic-file.ts'
 import { fileChunks, type ByteChunks } from '../util/byte-chunks.ts'
@@ -24,9 +25,10 @@ export interface StoredDataset {
   bytes: number
 }
 
-export interface ImportOptions {
-  name: string
-  format: RecordFormat
+export interface ImportOptions extends Pick<
+  ImportDatasetOptions,
+  'name' | 'format' | 'map' | 'where' | 'attributes' | 'fileType'
+> {
   /** Replaces a set of that name; without it an existing one fails ALREADY_EXISTS. */
   overwrite?: boolean
 }
@@ -94,14 +96,14 @@ export function createDatasets(options: DatasetsOptions): Datasets {
   }
 
   const importChunks: Datasets['importChunks'] = async (given) => {
-    const { name, format, overwrite = false, fileName } = given
+    const { overwrite = false, fileName, chunks: _chunks, ...rest } = given
+    const { name } = rest
     await checkWritable({ name, overwrite })
     const chunks = guardFreeSpace(given.chunks, home, options.reserveBytes)
     try {
       const manifest = await importDataset({
+        ...rest,
         file: { name: fileName, chunks },
-        name,
-        format,
         home,
         overwrite,
         maxBytes: maxUploadBytes,

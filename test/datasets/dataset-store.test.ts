@@ -5,11 +5,11 @@ import t from 'tap'
 import type { ConversationRecord } from '../../schemas/records.ts'
 import {
   exportDataset,
-  importDataset,
   listDatasets,
   openDataset,
   writeDataset,
 } from '../../src/datasets/dataset-store.ts'
+import { importDataset } from '../../src/datasets/import-dataset.ts'
 import { sha256File } from '../../src/util/hash.ts'
 
 const rated = (humor: number): ConversationRecord => ({

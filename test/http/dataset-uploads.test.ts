@@ -38,13 +38,15 @@ function heldBytes(): number {
 t.test('an upload of 60 MB holds a few of them in memory', async (t) => {
   const held: number[] = []
   const server = await startUploadServer(t, { onProgress: () => held.push(heldBytes()) })
-  await uploadFromChild(server.port, '/v1/datasets?name=warm', 1e6)
+  // Compiled code and pooled buffers are some 8 MB once, whatever the size of an upload.
+  await uploadFromChild(server.port, '/v1/datasets?name=warm', 12e6)
+  held.length = 0
   const before = heldBytes()
   const answer = await uploadFromChild(server.port, '/v1/datasets?name=large', 60e6)
   t.match(answer, /^201 .*"rows":5\d{4}/)
   t.equal(held.length, 5, 'it was looked at')
   const grown = Math.round((Math.max(...held) - before) / 1e6)
-  t.ok(grown < 10, `${grown} MB more`)
+  t.ok(grown < 6, `${grown} MB more`)
 })
 
 t.test('an upload that is cut off leaves nothing', async (t) => {

@@ -358,3 +358,58 @@ t.test('a read that is under way goes on when its set is deleted or replaced', a
     t.equal(length, text.length, end)
   }
 })
+
+t.test('a Parquet file by its content, a table by its map, chosen rows by a column', async (t) => {
+  const server = await startUploadServer(t)
+  const parquet = join(import.meta.dirname, '../fixtures/parquet/oasst-messages.snappy.parquet')
+  const bytes = new Uint8Array(await readFile(parquet))
+  const stored = await server.post('name=p&format=oasst', bytes)
+  t.match(stored, { status: 201, body: { rows: 2, quarantined: 0, source: { format: 'oasst' } } })
+  t.match(stored.body, { source: { sha256: sha256(bytes) } })
+  const csv = 'text,V,split\nhello,3.5,train\nbye,NaN,train\nno,1,test\n'
+  const query = 'format=columns&file_type=csv&map=response=text,valence=V&where=split=train'
+  t.match(await server.post(`name=c&${query}`, csv), {
+    status: 201,
+    body: {
+      rows: 1,
+      quarantined: 1,
+      attributes: { valence: { mean: 3.5 } },
+      source: { leftOut: 1 },
+    },
+  })
+  t.match(await server.get('/v1/datasets/c/quarantine'), {
+    body: { data: [{ line: 3, reason: /valence: expected a number/ }] },
+  })
+  const pair = '{"prompt":"p","chosen":"a","rejected":"b"}'
+  t.match(await server.post('name=d&format=pairs', pair), { body: { kind: 'preferences' } })
+  t.match(await server.get('/v1/datasets/d/rows'), { body: { data: [{ replies: [{}, {}] }] } })
+  t.same(namesIn(server.home), ['c', 'd', 'p'])
+})
+
+t.test('what an import cannot work with is refused, and nothing stays', async (t) => {
+  const server = await startUploadServer(t)
+  const parquet = join(import.meta.dirname, '../fixtures/parquet/helpsteer.zstd.parquet')
+  const cut = new Uint8Array((await readFile(parquet)).subarray(0, -20))
+  const cases: [
+    query: string,
+    body: string | Uint8Array<ArrayBuffer>,
+    code: string,
+    what: RegExp,
+  ][] = [
+    ['format=helpsteer', cut, 'bad_file', /no footer/],
+    ['format=columns', rows, 'bad_argument', /map/],
+    ['format=columns&map=x', rows, 'bad_argument', /name=value/],
+    ['where=humor', rows, 'bad_argument', /name=value/],
+    ['attributes=none', rows, 'bad_argument', /attribute set/],
+    ['attributes=helpsteer', rows, 'bad_record', /"humor": expected one of helpfulness/],
+    ['file_type=csv', 'a,b\n"', 'bad_file', /CSV/],
+    ['file_type=json', '[{}', 'bad_file', /end before/],
+    ['format=helpsteer&where=lang=en', rows, 'bad_record', /3 were left out/],
+  ]
+  for (const [query, body, code, what] of cases) {
+    const { status, body: answer } = await server.post(`name=x&${encodeURI(query)}`, body)
+    t.equal(status, 400, query)
+    t.match(answer.error, { code, message: what }, query)
+  }
+  t.same(namesIn(server.home), [])
+})

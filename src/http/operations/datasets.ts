@@ -1,6 +1,7 @@
 /** Data sets. */
 import {
   Dataset,
+  DatasetFormat,
   DatasetDeleted,
   DatasetList,
   DatasetRows,
@@ -34,7 +35,7 @@ export const datasetOperations: readonly Operation<keyof typeof datasetSchemas>[
     rawBody: {
       'application/x-ndjson': 'One row per line; other content types are read the same way',
       'application/gzip': 'The same, compressed',
-      'multipart/form-data': 'The fields name, format and overwrite, then the file',
+      'multipart/form-data': 'The fields (name, format, …), then the file',
     },
     response: 'Dataset',
     status: 201,
@@ -43,7 +44,27 @@ export const datasetOperations: readonly Operation<keyof typeof datasetSchemas>[
       {
         name: 'format',
         in: 'query',
-        description: 'records, tokens, helpsteer, nemo or chat; records unless given',
+        description: `${DatasetFormat.options.join(', ')}; records unless given`,
+      },
+      {
+        name: 'file_type',
+        in: 'query',
+        description: 'jsonl, json, csv, tsv or parquet; by the name and content unless given',
+      },
+      {
+        name: 'map',
+        in: 'query',
+        description: 'For columns: prompt=question,response=answer,humor=funny',
+      },
+      {
+        name: 'where',
+        in: 'query',
+        description: 'Only rows with these values: lang=en,split=train',
+      },
+      {
+        name: 'attributes',
+        in: 'query',
+        description: 'A built-in attribute set that names and ranges have to fit',
       },
       { name: 'overwrite', in: 'query', description: 'true replaces a set of that name' },
     ],

@@ -36,10 +36,13 @@ export async function rowPreview(url, { rows: total }) {
 
 function rowCard(row, number) {
   const content = row.messages
-    ? row.messages.map(messageLine)
+    ? [...row.messages, ...(row.replies ?? []).map(rankedReply)].map(messageLine)
     : [h('code', { className: 'clipped' }, JSON.stringify(row))]
   return h('article', { className: 'row', ariaLabel: `Row ${number}` }, ...content)
 }
+
+/** A reply of a set of preferences: the best one has rank 0. */
+const rankedReply = ({ rank, ...reply }) => ({ role: `assistant, rank ${rank}`, ...reply })
 
 function messageLine({ role, content, attributes }) {
   const values = Object.entries(attributes ?? {}).map(([name, value], index) =>
@@ -51,7 +54,7 @@ function messageLine({ role, content, attributes }) {
   )
   return h(
     'div',
-    { className: `row-message ${role}` },
+    { className: `row-message ${role.split(',')[0]}` },
     h('b', {}, role),
     h('p', {}, content),
     values.length > 0 ? h('div', { className: 'values' }, ...values) : null,

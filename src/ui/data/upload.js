@@ -3,7 +3,7 @@ import { hashOf } from '../router.js'
 import { uploadForm } from '../shared/api.js'
 import { h, icon } from '../shared/dom.js'
 import { bytes, count } from '../shared/format.js'
-import { buildForm, checkField, nameField, selectField } from '../shared/forms.js'
+import { buildForm, checkField, nameField, selectField, textField } from '../shared/forms.js'
 import { done } from '../shared/notices.js'
 import { progressBar } from '../shared/layout.js'
 import { formats, nameFromFile } from './formats.js'
@@ -63,8 +63,16 @@ function fileForm(file, { cancel, finish }) {
     selectField('format', 'Format of the rows', { options: formats, value: 'records' }),
     checkField('overwrite', 'Replace a set of that name'),
   ]
+  const advanced = [
+    textField('map', 'Columns', {
+      placeholder: 'prompt=question,response=answer,humor=funny',
+      hint: 'For tables: what is in which column',
+    }),
+    textField('where', 'Only rows with', { placeholder: 'split=train,lang=en' }),
+  ]
   const form = buildForm({
     fields,
+    advanced,
     submit: 'Upload',
     secondary: [h('button', { type: 'button', className: 'quiet', onclick: leave }, 'Cancel')],
     onSubmit: async (values) => {

@@ -5,8 +5,8 @@
  * message may carry `attributes`.
  */
 import { z } from 'zod'
-import { ConversationRecord, type Message } from '../../schemas/records.ts'
-import { fail } from '../errors.ts'
+import { ConversationRecord, type Message } from '../../../schemas/records.ts'
+import { fail } from '../../errors.ts'
 
 const Part = z.object({ type: z.string(), text: z.string().nullish() })
 const ChatMessage = z.object({
