@@ -8,7 +8,7 @@ import { fail } from '../errors.ts'
 import type { HeadStart, TrainRows } from '../training/train-model.ts'
 import { openSafetensors } from '../weights/safetensors-reader.ts'
 import { pairLosses, rankedRows, type PairLoss } from './preference-rows.ts'
-import { labelMeans, ratedRows, splitByPrompt, splitRows } from './training-rows.ts'
+import { labelMeans, ratedRows, splitByPrompt } from './training-rows.ts'
 import type { OpenedModel } from './workplace.ts'
 
 export const attributeFlags = {
@@ -116,7 +116,7 @@ export async function attributeRows(
     const rows = await rankedRows(dataset, template, options)
     const head = learnt ?? { bias: attributes.map(() => 0) }
     // A reward that was only compared has no scale that could be calibrated.
-    return { rows: { kind: 'ranking', head, column, ...splitRows(rows, validation, seed) } }
+    return { rows: { kind: 'ranking', head, column, ...splitByPrompt(rows, validation, seed) } }
   }
   const weights = parseAttributeWeights(values['attribute-weights'], attributes)
   const perRater = values['rater-weights']

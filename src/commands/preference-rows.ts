@@ -4,6 +4,7 @@
  */
 import type { Message } from '../../schemas/records.ts'
 import type { Dataset } from '../datasets/dataset-store.ts'
+import { promptKey } from '../datasets/prompt-key.ts'
 import type { PromptTemplate } from '../datasets/prompt-template.ts'
 import { fail } from '../errors.ts'
 import type { RankedPair, RankedRow } from '../training/feeds.ts'
@@ -34,6 +35,22 @@ export function rankedPairs(scores: readonly number[], loss: PairLoss): RankedPa
   })
 }
 
+/**
+ * A set of preferences as scores: by rank, so that those of the best and the worst differ by the strength, or without one
+ * by the number of ranks between them.
+ */
+async function rankedReplies(dataset: Dataset): Promise<Compared[]> {
+  const compared: Compared[] = []
+  for await (const { messages: prompt, replies, strength } of dataset.preferences()) {
+    const ranks = replies.map(({ rank }) => rank)
+    const [best, worst] = [Math.min(...ranks), Math.max(...ranks)]
+    const unit = strength === undefined || worst === best ? 1 : strength / (worst - best)
+    const scored = replies.map(({ content, rank }) => ({ content, score: (worst - rank) * unit }))
+    compared.push({ prompt, replies: scored })
+  }
+  return compared
+}
+
 /** Replies to the same prompt that are rated for `attribute`, in order of their prompts. */
 async function ratedReplies(dataset: Dataset, attribute: string): Promise<Compared[]> {
   const groups = new Map<string, Compared>()
@@ -51,7 +68,7 @@ async function ratedReplies(dataset: Dataset, attribute: string): Promise<Compar
 }
 
 export interface RankingOptions {
-  /** In conversations: the attribute whose values are compared. */
+  /** In conversations: the attribute whose values are compared; preferences need none. */
   readonly attribute: string
   readonly loss: PairLoss
 }
@@ -61,9 +78,10 @@ export async function rankedRows(
   dataset: Dataset,
   template: PromptTemplate,
   { attribute, loss }: RankingOptions,
-): Promise<RankedRow[]> {
-  const compared = await ratedReplies(dataset, attribute)
-  const rows = compared.flatMap(({ prompt, replies }): RankedRow[] => {
+): Promise<(RankedRow & { readonly prompt: string })[]> {
+  const isRanked = dataset.manifest.kind === 'preferences'
+  const compared = isRanked ? await rankedReplies(dataset) : await ratedReplies(dataset, attribute)
+  const rows = compared.flatMap(({ prompt, replies }) => {
     const pairs = rankedPairs(
       replies.map(({ score }) => score),
       loss,
@@ -72,9 +90,14 @@ export async function rankedRows(
     const conversations = replies.map(({ content }) =>
       template.scoringTokens([...prompt, { role: 'assistant', content }]),
     )
-    return [{ replies: conversations, pairs }]
+    return [{ replies: conversations, pairs, prompt: promptKey(prompt) }]
   })
-  if (rows.length === 0)
-    fail('BAD_RECORD', `"${dataset.manifest.name}" has no two replies to a prompt with different values of ${attribute}`) // prettier-ignore
+  if (rows.length === 0) {
+    const differing = isRanked ? 'different ranks' : `different values of ${attribute}`
+    fail(
+      'BAD_RECORD',
+      `"${dataset.manifest.name}" has no two replies to a prompt with ${differing}`,
+    )
+  }
   return rows
 }

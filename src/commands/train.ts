@@ -28,6 +28,7 @@ import {
   pretrainRows,
   rawRows,
   seenCombinations,
+  splitByPrompt,
   splitRows,
 } from './training-rows.ts'
 import { modelPlaces, openModelFolder, openModelText, type OpenedModel } from './workplace.ts'
@@ -164,12 +165,15 @@ async function prepare(
     return { rows: { kind: 'lm', ...splitRows(await rawRows(dataset), validation, seed) } }
   if (kind === 'pretrain')
     return {
-      rows: { kind: 'lm', ...splitRows(await pretrainRows(dataset, template), validation, seed) },
+      rows: {
+        kind: 'lm',
+        ...splitByPrompt(await pretrainRows(dataset, template), validation, seed),
+      },
     }
   const labelDropout = values['label-dropout']
   const rows = await conditionedRows(dataset, template, { labelDropout, seed })
   return {
-    rows: { kind: 'lm', ...splitRows(rows, validation, seed) },
+    rows: { kind: 'lm', ...splitByPrompt(rows, validation, seed) },
     combinations: await seenCombinations(dataset, attributes),
   }
 }

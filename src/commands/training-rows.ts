@@ -3,6 +3,7 @@ import type { AttributeSet } from '../../schemas/attributes.ts'
 import type { ConversationRecord, Message } from '../../schemas/records.ts'
 import type { Dataset } from '../datasets/dataset-store.ts'
 import type { PromptTemplate } from '../datasets/prompt-template.ts'
+import { promptKey } from '../datasets/prompt-key.ts'
 import { levelOf } from '../labels/label-codec.ts'
 import type { ScoredRow, TokenRow } from '../training/feeds.ts'
 import { createRandom } from '../util/random.ts'
@@ -52,15 +53,19 @@ export async function rawRows(dataset: Dataset): Promise<TokenRow[]> {
 const unlabelled = ({ messages }: ConversationRecord) =>
   messages.map(({ role, content }) => ({ role, content }))
 
+/** A row and what a split must not part: see `promptKey`. */
+type WithPrompt<Row> = Row & { readonly prompt: string }
+
 /** Whole conversations without labels; every token counts. */
 export async function pretrainRows(
   dataset: Dataset,
   template: PromptTemplate,
-): Promise<TokenRow[]> {
-  const rows: TokenRow[] = []
+): Promise<WithPrompt<TokenRow>[]> {
+  const rows: WithPrompt<TokenRow>[] = []
   for await (const record of dataset.conversations()) {
     const { tokens } = template.trainingRow(unlabelled(record))
-    rows.push({ tokens, lossMask: new Uint8Array(tokens.length).fill(1) })
+    const lossMask = new Uint8Array(tokens.length).fill(1)
+    rows.push({ tokens, lossMask, prompt: promptKey(record.messages) })
   }
   return rows
 }
@@ -73,18 +78,18 @@ export async function conditionedRows(
   dataset: Dataset,
   template: PromptTemplate,
   options: { readonly labelDropout: number; readonly seed: number },
-): Promise<TokenRow[]> {
+): Promise<WithPrompt<TokenRow>[]> {
   const random = createRandom(options.seed).fork('label dropout')
-  const rows: TokenRow[] = []
+  const rows: WithPrompt<TokenRow>[] = []
   for await (const record of dataset.conversations()) {
     const labelDropout = () => random.next() < options.labelDropout
-    rows.push(template.trainingRow(record.messages, { labelDropout }))
+    const row = template.trainingRow(record.messages, { labelDropout })
+    rows.push({ ...row, prompt: promptKey(record.messages) })
   }
   return rows
 }
 
-/** `prompt`: the conversation's first user message, which replies to variants of it share. */
-export type RatedRow = ScoredRow & { readonly prompt: string }
+export type RatedRow = WithPrompt<ScoredRow>
 
 export interface LabelWeights {
   /** One an attribute. */
@@ -107,7 +112,7 @@ export async function ratedRows(
       return (weights?.[a] ?? 1) * raters
     })
   for await (const { messages } of dataset.conversations()) {
-    const prompt = messages.find(({ role }) => role === 'user')?.content ?? ''
+    const prompt = promptKey(messages)
     messages.forEach((message, i) => {
       const values = message.attributes ?? {}
       const labels = attributes.map(({ name }) => values[name] ?? NaN)

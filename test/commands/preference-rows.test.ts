@@ -2,10 +2,11 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import t from 'tap'
-import type { ConversationRecord } from '../../schemas/records.ts'
+import type { ConversationRecord, PreferenceRecord } from '../../schemas/records.ts'
 import { parseAttributeWeights } from '../../src/commands/attribute-training.ts'
-import { rankedPairs } from '../../src/commands/preference-rows.ts'
+import { rankedPairs, rankedRows } from '../../src/commands/preference-rows.ts'
 import { run } from '../../src/commands/train.ts'
+import { openDataset, writeDataset } from '../../src/datasets/dataset-store.ts'
 import { createScorer } from '../../src/engine/index.ts'
 import { attributeSet } from '../../src/labels/attribute-sets.ts'
 import { openModelText, modelPlaces } from '../../src/commands/workplace.ts'
@@ -21,6 +22,37 @@ t.test('all pairs of K replies, as the three losses weigh them', async (t) => {
   t.match(rankedPairs(scores, 'bt-margin')[0], { chosen: 0, rejected: 1, margin: 2, weight: 1 / 5 })
   t.match(rankedPairs(scores, 'bt-scaled')[2], { chosen: 0, rejected: 3, margin: 0, weight: 3 / 5 })
   t.same(rankedPairs([2, 2], 'bt'), [])
+})
+
+t.test('a set of preferences gives pairs by rank, as strong as it says', async (t) => {
+  const messages = [{ role: 'user' as const, content: 'Hi' }]
+  const replies = (...ranks: number[]) => ranks.map((rank) => ({ content: `r${rank}`, rank }))
+  const sets: PreferenceRecord[] = [
+    { messages, replies: replies(1, 0), strength: 3 },
+    { messages, replies: replies(0, 1, 2) },
+    { messages, replies: replies(0, 0), strength: 0 },
+  ]
+  const { home } = tiny
+  await writeDataset({ name: 'pairs', home, records: sets, kind: 'preferences' })
+  await tiny.model('base', { max_position_embeddings: 256 })
+  const { template } = await openModelText('base', modelPlaces(home), { kind: 'chat' })
+  const dataset = await openDataset('pairs', home)
+  const rows = await rankedRows(dataset, template, { attribute: 'none', loss: 'bt-scaled' })
+  t.same(
+    rows.map(({ pairs }) => pairs.map((pair) => [pair.chosen, pair.rejected, pair.weight])),
+    [
+      [[1, 0, 3]],
+      [
+        [0, 1, 1 / 3],
+        [0, 2, 2 / 3],
+        [1, 2, 1 / 3],
+      ],
+    ],
+  )
+  t.same(
+    rows[0]!.replies[1],
+    template.scoringTokens([...messages, { role: 'assistant', content: 'r0' }]),
+  )
 })
 
 t.test('weights of attributes', async (t) => {

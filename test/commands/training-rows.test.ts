@@ -11,6 +11,7 @@ import {
   splitRows,
 } from '../../src/commands/training-rows.ts'
 import { openDataset } from '../../src/datasets/dataset-store.ts'
+import { promptKey } from '../../src/datasets/prompt-key.ts'
 import { createPromptTemplate } from '../../src/datasets/prompt-template.ts'
 import { attributeSet } from '../../src/labels/attribute-sets.ts'
 import { createChatTemplate } from '../../src/text/chat-template.ts'
@@ -71,6 +72,14 @@ t.test('replies to one prompt are all trained on or all held back', async (t) =>
   t.equal(train.length, 28)
   const held = new Set(validation.map(({ prompt }) => prompt))
   t.notOk(train.some(({ prompt }) => held.has(prompt)))
+})
+
+t.test('a prompt is the first user message, whatever its case and spaces', async (t) => {
+  const of = (...contents: string[]) =>
+    promptKey(contents.map((content, i) => ({ role: i % 2 ? 'assistant' : 'user', content })))
+  t.equal(of('Where is  the inn?\n', 'There.'), of('where is the Inn?', 'x', 'And then?', 'y'))
+  t.not(of('Where is the inn?'), of('Where is the mill?'))
+  t.equal(promptKey([{ role: 'assistant', content: 'A sentence.' }]), 'a sentence.')
 })
 
 t.test('raw token rows count from their first loss token', async (t) => {
