@@ -1992,6 +1992,18 @@ export interface components {
                 format: {
                     /** @constant */
                     type: "text";
+                } | {
+                    /** @constant */
+                    type: "json_object";
+                } | {
+                    /** @constant */
+                    type: "json_schema";
+                    name: string;
+                    description?: string | null;
+                    schema: {
+                        [key: string]: unknown;
+                    };
+                    strict?: boolean | null;
                 };
             };
             tools: unknown[];
@@ -2076,12 +2088,25 @@ export interface components {
                 include_obfuscation?: false | null;
             } | null;
             text?: {
-                format?: {
+                format?: ({
                     /** @constant */
                     type: "text";
-                } | null;
+                } | {
+                    /** @constant */
+                    type: "json_object";
+                } | {
+                    /** @constant */
+                    type: "json_schema";
+                    name: string;
+                    description?: string | null;
+                    schema: {
+                        [key: string]: unknown;
+                    };
+                    strict?: boolean | null;
+                }) | null;
                 verbosity?: "medium" | null;
             } | null;
+            structured_outputs?: components["schemas"]["StructuredOutputs"] | null;
             tools?: unknown[] | null;
             tool_choice?: ("none" | "auto") | null;
             parallel_tool_calls?: boolean | null;

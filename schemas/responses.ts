@@ -1,7 +1,14 @@
 /** POST /v1/responses and the stored responses: OpenAI's bodies, plus `attributes` and `steering`. */
 import { z } from 'zod'
 import { AttributeValues } from './attributes.ts'
-import { SteeringReport, bookkeepingFields, samplingFields, steeringFields } from './common.ts'
+import {
+  JsonSchema,
+  SteeringReport,
+  StructuredOutputs,
+  bookkeepingFields,
+  samplingFields,
+  steeringFields,
+} from './common.ts'
 
 const InputText = z.strictObject({ type: z.literal('input_text'), text: z.string() })
 
@@ -73,7 +80,19 @@ const samplingWithoutIds = (() => {
   return fields
 })()
 
-const textFormat = z.strictObject({ type: z.literal('text') })
+/** What the reply must be; the model is held to it token by token. */
+const textFormat = z.discriminatedUnion('type', [
+  z.strictObject({ type: z.literal('text') }),
+  z.strictObject({ type: z.literal('json_object') }),
+  z.strictObject({
+    type: z.literal('json_schema'),
+    name: z.string().regex(/^[A-Za-z0-9_-]{1,64}$/),
+    description: z.string().nullish(),
+    schema: JsonSchema,
+    /** Every schema is enforced, whatever this says. */
+    strict: z.boolean().nullish(),
+  }),
+])
 
 export const ResponseRequest = z.strictObject({
   model: z.string(),
@@ -102,6 +121,8 @@ export const ResponseRequest = z.strictObject({
   text: z
     .strictObject({ format: textFormat.nullish(), verbosity: z.literal('medium').nullish() })
     .nullish(),
+  /** vLLM's constraints, beside none of `text`. */
+  structured_outputs: StructuredOutputs.nullish(),
   tools: z.array(z.unknown()).max(0, { error: 'tools are not supported' }).nullish(),
   tool_choice: z.enum(['none', 'auto']).nullish(),
   parallel_tool_calls: z.boolean().nullish(),

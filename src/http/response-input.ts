@@ -2,6 +2,8 @@
 import type { InputMessage } from '../../schemas/common.ts'
 import type { ResponseItem, ResponseRequest } from '../../schemas/responses.ts'
 import type { GenerationRequest } from '../services/generator.ts'
+import type { Constraint } from '../grammar/index.ts'
+import { readConstraint } from './constraint-input.ts'
 import { conversation, samplingOptions } from './generation-input.ts'
 
 export function responseGeneration(
@@ -17,9 +19,23 @@ export function responseGeneration(
     options: {
       ...samplingOptions(body),
       maxTokens: body.max_output_tokens ?? undefined,
+      constraint: constraintOf(body),
       logprobs: wantsLogprobs(body) ? (body.top_logprobs ?? 0) : undefined,
     },
   }
+}
+
+/** `text.format` is `response_format` with its members in one object. */
+function constraintOf({
+  text,
+  structured_outputs,
+  ignore_eos,
+}: ResponseRequest): Constraint | undefined {
+  const format = text?.format ?? { type: 'text' }
+  if (format.type !== 'json_schema')
+    return readConstraint({ response_format: format, structured_outputs, ignore_eos })
+  const { type, ...json_schema } = format
+  return readConstraint({ response_format: { type, json_schema }, structured_outputs, ignore_eos })
 }
 
 function wantsLogprobs({ include, top_logprobs: top }: ResponseRequest): boolean {

@@ -167,6 +167,22 @@ t.test('items are messages in every form, and references to stored ones', async 
   t.match(refused.json().error, { code: 'not_found', param: 'input.0.id' })
 })
 
+t.test('text.format holds the reply to a schema', async (t) => {
+  const model = fakeLanguageModel(['{}'])
+  const app = await serve(t, { runtimes: [model] })
+  const schema = { type: 'object' }
+  const format = { type: 'json_schema', name: 'offer', schema, strict: true }
+  const response = await postJson(app, url, { ...body, text: { format } })
+  t.same(ResponseObject.parse(response.json()).text.format, format)
+  t.match(model.requests[0]!.constraint, { kind: 'json-schema', schema })
+  await postJson(app, url, { ...body, text: { format: { type: 'json_object' } } })
+  t.match(model.requests[1]!.constraint, { kind: 'json-schema' })
+  await postJson(app, url, { ...body, structured_outputs: { choice: ['a', 'b'] } })
+  t.match(model.requests[2]!.constraint, { kind: 'choice', texts: ['a', 'b'] })
+  const both = { text: { format }, structured_outputs: { choice: ['a'] } }
+  t.equal((await postJson(app, url, { ...body, ...both })).statusCode, 400)
+})
+
 t.test('a reply that is cut off is incomplete and says why', async (t) => {
   const app = await serve(t, { runtimes: [fakeLanguageModel(['a', 'b', 'c'])] })
   const response = await postJson(app, url, { ...body, max_output_tokens: 2 })
