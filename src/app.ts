@@ -112,6 +112,7 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
     request.log.info({ method, url, status: reply.statusCode, ms }, 'request')
   })
   installErrorHandlers(app)
+  acceptEmptyDeletes(app)
   await app.register(websocket, {
     options: { maxPayload: bodyLimit, handleProtocols: chooseProtocol },
   })
@@ -150,6 +151,19 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
   await app.register(docsRoutes())
   await app.register(uiRoutes())
   return app
+}
+
+/** OpenAI's Python SDK says that a DELETE without a body is JSON. */
+function acceptEmptyDeletes(app: FastifyInstance): void {
+  const parse = app.getDefaultJsonParser('error', 'error')
+  app.addContentTypeParser<string>(
+    'application/json',
+    { parseAs: 'string' },
+    (request, body, done) => {
+      if (body === '' && request.method === 'DELETE') done(null)
+      else void parse(request, body, done)
+    },
+  )
 }
 
 /** The caller's own id where it is harmless in a log, else a new one. */

@@ -138,7 +138,10 @@ t.test(
     t.match(newest, { has_more: true, first_id: all.last_id })
     t.match(await list(`?limit=2&after=${newest.last_id}`), { has_more: false, last_id: all.first_id }) // prettier-ignore
 
-    await app.inject({ method: 'DELETE', url: `${url}/${first.id}` })
+    // As OpenAI's Python SDK sends it.
+    const headers = { 'content-type': 'application/json' }
+    const deleted = await app.inject({ method: 'DELETE', url: `${url}/${first.id}`, headers })
+    t.same(deleted.json(), { id: first.id, object: 'response', deleted: true })
     t.equal((await postJson(app, url, { ...body, previous_response_id })).statusCode, 404)
     const third = await postJson(app, url, { ...body, previous_response_id: id })
     t.equal(third.statusCode, 200, 'what came later has its own copy')
