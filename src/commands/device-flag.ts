@@ -1,7 +1,7 @@
 /** `--device`, alike in all commands that run a model; STEERLM_DEVICE stands for it where it is not given. */
 import { DEVICES, type Device } from '../../schemas/device.ts'
 import { fail } from '../errors.ts'
-import { chooseDevice, onDevice } from '../ort/index.ts'
+import { chooseDevice, hasGpu, onDevice } from '../ort/index.ts'
 
 export const deviceFlag = {
   device: {
@@ -11,12 +11,18 @@ export const deviceFlag = {
   },
 } as const
 
-/** Loads something on the device of the flag, or the best there is; says which in a line on stderr. */
+/** Loads something on the device of the flag, or the best there is; says which on stderr where there was a choice. */
 export function loadOnDevice<T>(
   flag: string | undefined,
   load: (device: Device) => Promise<T>,
 ): Promise<T> {
-  return onDevice(deviceOf(flag), load, (line) => process.stderr.write(`${line}\n`))
+  const asked = deviceOf(flag)
+  return onDevice(asked, load, (line) => sayDevice(asked, line))
+}
+
+/** Without a GPU there is nothing to choose, and a line would only stand between the user and what went wrong. */
+function sayDevice(asked: Device | undefined, line: string): void {
+  if (asked !== 'cpu' && (asked !== undefined || hasGpu())) process.stderr.write(`${line}\n`)
 }
 
 export function deviceOf(flag: string | undefined): Device | undefined {
@@ -31,7 +37,8 @@ export async function trainOnDevice<T>(
   flag: string | undefined,
   train: (device: Device) => Promise<T>,
 ): Promise<T> {
-  const { device, why } = await chooseDevice(deviceOf(flag))
-  process.stderr.write(`device: ${device} (${why})\n`)
+  const asked = deviceOf(flag)
+  const { device, why } = await chooseDevice(asked)
+  sayDevice(asked, `device: ${device} (${why})`)
   return train(device)
 }

@@ -1,6 +1,6 @@
 /** ONNX Runtime through its C API: sessions, bindings and tensors over memory we own. */
 export { Binding } from './binding.ts'
-export { chooseDevice, onDevice } from './choose-device.ts'
+export { chooseDevice, hasGpu, onDevice } from './choose-device.ts'
 export type { Device } from '../../schemas/device.ts'
 export { DeviceCopier } from './device-copy.ts'
 export { DeviceTensor, type DeviceMemory } from './device-tensor.ts'
