@@ -2,6 +2,7 @@
 import { z } from 'zod'
 import { AttributeSpec, AttributeValues } from './attributes.ts'
 import { InputMessages } from './common.ts'
+import { Preset } from './presets.ts'
 
 export const AttributesQuery = z.strictObject({
   /** The first language model unless given. */
@@ -16,6 +17,8 @@ export const AttributeList = z.strictObject({
   data: z.array(AttributeSpec),
   /** The attribute model that measures this model's replies. */
   attribute_model: z.string().nullable(),
+  /** What `steering.preset` may name. */
+  presets: z.array(Preset),
 })
 export type AttributeList = z.infer<typeof AttributeList>
 

@@ -29,29 +29,58 @@ export const Usage = z.strictObject({
 })
 export type Usage = z.infer<typeof Usage>
 
-/** How to check what the reply achieved. Needs an attribute model. */
+const VerifyOptions = z.strictObject({
+  /** Replies at most; 4 unless given. */
+  attempts: z.int().min(1).max(8).nullish(),
+  /** The first reply whose every attribute is this near, in levels, is given without waiting for the others. */
+  tolerance: z.number().min(0).nullish(),
+})
+
+/** How a reply is steered, and how that is checked. `docs/steering.md` says what each field does and costs. */
 export const SteeringOptions = z.strictObject({
-  /** Report the achieved values of the reply; true unless given. */
+  /** Report the achieved values of the reply; true unless given. Needs an attribute model. */
   measure: z.boolean().nullish(),
   /**
-   * Write several replies and keep the one nearest to the request: at most `attempts`, none after a
-   * reply whose every requested attribute is within `tolerance`. Not for streams.
+   * γ of classifier-free guidance: tokens are drawn from the unlabelled reply's distribution moved γ times the way to the
+   * requested values'. 1 is none, more exaggerates. Logits take another row for it.
    */
-  verify: z
-    .strictObject({
-      attempts: z.int().min(1).max(8).nullish(),
-      tolerance: z.number().min(0).nullish(),
-    })
-    .nullish(),
+  guidance: z.number().min(0).max(10).nullish(),
+  /** Values to move away from, such as `{"toxicity": 4}`: they take the unlabelled reply's place. */
+  avoid: AttributeValues.nullish(),
+  /** Settings by name (`GET /v1/attributes`); what the request itself gives comes before them. */
+  preset: z.string().max(64).nullish(),
+  /**
+   * Write several replies side by side and keep the one nearest to the request, by the attribute model: so many, or
+   * `{attempts, tolerance}`. A stream begins when the choice is made.
+   */
+  verify: z.union([z.boolean(), z.int().min(1).max(8), VerifyOptions]).nullish(),
 })
 export type SteeringOptions = z.infer<typeof SteeringOptions>
+
+export const SteeringWarning = z.strictObject({
+  /** `combination_unseen`: the training data never held these values together. */
+  code: z.enum(['combination_unseen']),
+  message: z.string(),
+  /** The combination in question, and the nearest one that was seen. */
+  combination: AttributeValues,
+  nearest: AttributeValues,
+})
+export type SteeringWarning = z.infer<typeof SteeringWarning>
 
 /** Requested against achieved. `achieved` is null when no attribute model measured the reply. */
 export const SteeringReport = z.strictObject({
   requested: AttributeValues,
   achieved: AttributeValues.nullable(),
-  /** With `verify`: the replies written for this one. */
+  /** Mean of |achieved − requested| over the attributes, in levels; where `achieved` is known. */
+  distance: z.number().optional(),
+  /** With `verify`: the replies that were compared, and the values and distance of each. */
   attempts: z.int().optional(),
+  candidates: z
+    .array(z.strictObject({ achieved: AttributeValues, distance: z.number() }))
+    .optional(),
+  /** Rows of the batch that each reply took, where more than one. */
+  rows: z.int().optional(),
+  warnings: z.array(SteeringWarning).optional(),
 })
 export type SteeringReport = z.infer<typeof SteeringReport>
 
@@ -122,7 +151,10 @@ export const PromptProgress = z.strictObject({
 export type PromptProgress = z.infer<typeof PromptProgress>
 
 export const steeringFields = {
-  /** The wanted values by attribute name; attributes left out take the model's default. */
+  /**
+   * The wanted values by attribute name, fractions too; attributes left out take the preset's value, else the model's
+   * default.
+   */
   attributes: AttributeValues.nullish(),
   steering: SteeringOptions.nullish(),
 }

@@ -3,10 +3,12 @@ import { z } from 'zod'
 import {
   FinishReason,
   PromptProgress,
+  SteeringReport,
   StructuredOutputs,
   Usage,
   bookkeepingFields,
   samplingFields,
+  steeringFields,
   streamFields,
 } from './common.ts'
 
@@ -36,6 +38,11 @@ export const CompletionRequest = z.strictObject({
   return_tokens_as_token_ids: z.boolean().nullish(),
   structured_outputs: StructuredOutputs.nullish(),
   ...samplingFields,
+  /**
+   * With attributes (or a preset) the prompt ends where a reply begins, as `apply-template` writes it, and the label line
+   * is put behind it; without, nothing is. `steering.verify` needs messages.
+   */
+  ...steeringFields,
   ...streamFields,
   ...bookkeepingFields,
 })
@@ -71,6 +78,8 @@ export const Completion = z.strictObject({
   ...responseHead,
   choices: z.array(z.strictObject({ ...choiceFields, finish_reason: FinishReason })),
   usage: Usage,
+  /** Of the first choice, with attributes; a continued text is not measured. */
+  steering: SteeringReport.optional(),
 })
 export type Completion = z.infer<typeof Completion>
 
@@ -80,5 +89,7 @@ export const CompletionChunk = z.strictObject({
   usage: Usage.nullable().optional(),
   /** With `return_progress`. */
   prompt_progress: PromptProgress.optional(),
+  /** In the chunk with a choice's `finish_reason`, for that choice. */
+  steering: SteeringReport.optional(),
 })
 export type CompletionChunk = z.infer<typeof CompletionChunk>

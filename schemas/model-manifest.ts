@@ -4,6 +4,7 @@
 import { z } from 'zod'
 import { AttributeSet } from './attributes.ts'
 import { Calibration } from './calibration.ts'
+import { Presets } from './presets.ts'
 
 export const TemplateKind = z.enum(['chat', 'nemo'])
 export type TemplateKind = z.infer<typeof TemplateKind>
@@ -29,6 +30,8 @@ export const ModelManifest = z
     combinations: z.array(LabelCombination).optional(),
     /** Of an attribute model: from scores to ratings. */
     calibration: Calibration.optional(),
+    /** Named settings of the sliders. */
+    presets: Presets.optional(),
     /** What `import --quantize` made of the weights; absent: they are as they came. */
     quantization: QuantizationScheme.optional(),
     /** How the model came to be: hyper-parameters, seeds, data set hashes, code version per stage. */

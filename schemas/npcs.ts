@@ -4,7 +4,7 @@
  */
 import { z } from 'zod'
 import { AttributeValues } from './attributes.ts'
-import { FinishReason, Usage, samplingFields } from './common.ts'
+import { FinishReason, SteeringOptions, Usage, samplingFields } from './common.ts'
 
 const name = z
   .string()
@@ -195,6 +195,8 @@ const sayFields = {
   max_tokens: z.int().min(1).nullish(),
   /** Report what the attribute model says of the line; true unless given. */
   measure: z.boolean().nullish(),
+  /** Guidance, values to avoid, and choosing among several lines, as for any reply; the rest is the character's own. */
+  steering: SteeringOptions.omit({ measure: true, preset: true }).nullish(),
   time,
 }
 

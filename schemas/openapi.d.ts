@@ -1246,6 +1246,17 @@ export interface components {
             model: string;
             data: components["schemas"]["AttributeSpec"][];
             attribute_model: string | null;
+            presets: {
+                name: string;
+                description?: string;
+                attributes: {
+                    [key: string]: number;
+                };
+                guidance?: number;
+                avoid?: {
+                    [key: string]: number;
+                };
+            }[];
         };
         AttributeSpec: {
             name: string;
@@ -1473,6 +1484,16 @@ export interface components {
             temperature?: number | null;
             max_tokens?: number | null;
             measure?: boolean | null;
+            steering?: {
+                guidance?: number | null;
+                avoid?: {
+                    [key: string]: number;
+                } | null;
+                verify?: (boolean | number | {
+                    attempts?: number | null;
+                    tolerance?: number | null;
+                }) | null;
+            } | null;
             time?: number | null;
         } | {
             /** @constant */
@@ -1503,6 +1524,7 @@ export interface components {
                 finish_reason: "stop" | "length";
             }[];
             usage: components["schemas"]["Usage"];
+            steering?: components["schemas"]["SteeringReport"];
         };
         CompletionChunk: {
             id: string;
@@ -1526,6 +1548,7 @@ export interface components {
                 processed: number;
                 time_ms: number;
             };
+            steering?: components["schemas"]["SteeringReport"];
         };
         CompletionLogprobs: {
             tokens: string[];
@@ -1561,6 +1584,10 @@ export interface components {
             ignore_eos?: boolean | null;
             priority?: number | null;
             return_token_ids?: boolean | null;
+            attributes?: {
+                [key: string]: number;
+            } | null;
+            steering?: components["schemas"]["SteeringOptions"] | null;
             stream?: boolean | null;
             return_progress?: boolean | null;
             sse_ping_interval?: (-1 | number) | null;
@@ -1691,6 +1718,17 @@ export interface components {
                 [key: string]: number;
             };
             stream?: string;
+            warnings?: {
+                /** @enum {string} */
+                code: "combination_unseen";
+                message: string;
+                combination: {
+                    [key: string]: number;
+                };
+                nearest: {
+                    [key: string]: number;
+                };
+            }[];
         } | {
             /** @constant */
             type: "delta";
@@ -1740,6 +1778,7 @@ export interface components {
             achieved: {
                 [key: string]: number;
             } | null;
+            steering?: components["schemas"]["SteeringReport"];
         } | {
             /** @constant */
             type: "error";
@@ -1807,10 +1846,15 @@ export interface components {
         };
         SteeringOptions: {
             measure?: boolean | null;
-            verify?: {
+            guidance?: number | null;
+            avoid?: {
+                [key: string]: number;
+            } | null;
+            preset?: string | null;
+            verify?: (boolean | number | {
                 attempts?: number | null;
                 tolerance?: number | null;
-            } | null;
+            }) | null;
         };
         SteeringReport: {
             requested: {
@@ -1819,7 +1863,26 @@ export interface components {
             achieved: {
                 [key: string]: number;
             } | null;
+            distance?: number;
             attempts?: number;
+            candidates?: {
+                achieved: {
+                    [key: string]: number;
+                };
+                distance: number;
+            }[];
+            rows?: number;
+            warnings?: {
+                /** @enum {string} */
+                code: "combination_unseen";
+                message: string;
+                combination: {
+                    [key: string]: number;
+                };
+                nearest: {
+                    [key: string]: number;
+                };
+            }[];
         };
         StructuredOutputs: {
             json: {
@@ -2905,6 +2968,16 @@ export interface components {
             temperature?: number | null;
             max_tokens?: number | null;
             measure?: boolean | null;
+            steering?: {
+                guidance?: number | null;
+                avoid?: {
+                    [key: string]: number;
+                } | null;
+                verify?: (boolean | number | {
+                    attempts?: number | null;
+                    tolerance?: number | null;
+                }) | null;
+            } | null;
             time?: number | null;
             stream?: boolean | null;
         };

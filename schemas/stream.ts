@@ -1,7 +1,15 @@
 /** Messages of the WebSocket `/v1/stream`, one JSON object per text frame (`docs/websocket.md`). */
 import { z } from 'zod'
 import { AttributeValues } from './attributes.ts'
-import { FinishReason, InputMessages, Usage, samplingFields, steeringFields } from './common.ts'
+import {
+  FinishReason,
+  InputMessages,
+  SteeringReport,
+  SteeringWarning,
+  Usage,
+  samplingFields,
+  steeringFields,
+} from './common.ts'
 import { npcClientMessages, npcServerMessages } from './npcs.ts'
 import { Job, JobEvent } from './jobs.ts'
 
@@ -96,6 +104,7 @@ export const ServerMessage = z.discriminatedUnion('type', [
     requested: AttributeValues,
     /** Of a resumable stream: the token for `attach`. To be kept secret. */
     stream: z.string().optional(),
+    warnings: z.array(SteeringWarning).optional(),
   }),
   z.strictObject({
     type: z.literal('delta'),
@@ -130,6 +139,8 @@ export const ServerMessage = z.discriminatedUnion('type', [
     usage: Usage.nullable(),
     requested: AttributeValues,
     achieved: AttributeValues.nullable(),
+    /** All that is known of the steering; absent when the stream was cancelled, or nothing steers it. */
+    steering: SteeringReport.optional(),
   }),
   z.strictObject({
     type: z.literal('error'),

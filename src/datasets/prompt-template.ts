@@ -31,6 +31,8 @@ export interface PromptTemplate {
   promptTokens(messages: readonly Message[], attributes: Record<string, number>): number[]
   /** The same as text. */
   promptText(messages: readonly Message[], attributes: Record<string, number>): string
+  /** The label line alone, with which `promptTokens` ends. */
+  labelTokens(attributes: Record<string, number>): number[]
   /**
    * Up to the end of the last assistant turn; what stands after it could teach nothing and is left out.
    * Every assistant turn's reply and end of turn count. `labelDropout(n)` hides the label line of the n-th
@@ -74,6 +76,7 @@ export function createPromptTemplate(options: PromptTemplateOptions): PromptTemp
   return {
     kind,
     promptTokens: (messages, values) => tokensOf(promptSegments(messages, values)),
+    labelTokens: (values) => encode(lineOf(formatLabel(attributes, values)).text),
     promptText: (messages, values) =>
       promptSegments(messages, values)
         .map(({ text }) => text)

@@ -6,8 +6,10 @@
 /** A further prompt of a generation, continued by the same sampled tokens in the same steps. */
 export interface Branch {
   tokens: readonly number[]
-  /** Of its log-probabilities in the sum that tokens are drawn from; may be negative. */
-  weight: number
+  /** Which term of the sum it is in, counted from 0, which is the prompt's own. */
+  term: number
+  /** Its part of the term's distribution; the shares of a term sum to 1. */
+  share: number
 }
 
 /** What the tokens of one reply must be: asked before each draw, told after it. */
@@ -25,12 +27,15 @@ export interface EngineRequest {
   /** The prompt, at least one id, each in [0, vocabulary). */
   tokens: readonly number[]
   /**
-   * With these, tokens are drawn from weight · log p + Σ branch weight · log p_branch, normalised, and log-probabilities of
-   * the reply are of that distribution. Prompt and branches take a slot each, all at once or none.
+   * With these, tokens are drawn from log p = Σ weight · log Σ share · p over terms and their prompts, normalised
+   * (`blend.ts`), and log-probabilities of the reply are of that distribution. Prompt and branches take a slot each, all
+   * at once or none.
    */
   branches?: readonly Branch[]
-  /** Of the prompt itself among its branches; 1 unless given. */
-  weight?: number
+  /** With branches: the prompt's own share of the first term; 1 unless given. */
+  share?: number
+  /** With branches: the weight of each term; may be negative. */
+  weights?: readonly number[]
   /** Most tokens to emit; 0 runs the prompt only. */
   maxTokens: number
   /** 0 = greedy. */

@@ -71,11 +71,9 @@ export class Generation {
     },
   ) {
     const { vocabSize, signal, onCancel, onRead } = options
-    const { branches = [], weight = 1 } = request
     this.request = request
     this.rows = createRows(this)
-    const weights = [weight, ...branches.map((branch) => branch.weight)]
-    this.#blend = branches.length === 0 ? null : new Blend(weights, vocabSize)
+    this.#blend = createBlend(request, vocabSize)
     this.events = new EventQueue(
       () => {
         this.cancelled = true
@@ -238,4 +236,11 @@ function createRows(generation: Generation): Row[] {
     cachedTokens: 0,
     isPlanned: false,
   }))
+}
+
+/** Null for a prompt alone, whose logits are the distribution. */
+function createBlend(request: EngineRequest, vocabSize: number): Blend | null {
+  const { branches = [], share = 1, weights = [1] } = request
+  if (branches.length === 0) return null
+  return new Blend([{ term: 0, share }, ...branches], weights, vocabSize)
 }

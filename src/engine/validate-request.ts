@@ -36,8 +36,6 @@ const ranges: Partial<Record<keyof EngineRequest, Range>> = {
   priority: { min: -MAX_PRIORITY, max: MAX_PRIORITY, integer: true },
 }
 
-const weightRange: Range = { min: -1000, max: 1000 }
-
 /** API fields are written in snake_case; `param` names them so. */
 function fieldName(key: string): string {
   return key.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)
@@ -76,10 +74,8 @@ function checkPrompt(tokens: readonly number[], limits: RequestLimits): void {
 }
 
 /** Branches take slots beside the prompt's, and while they wait for one another each needs a position that is free. */
-function checkBranches(
-  { tokens, branches = [], weight }: EngineRequest,
-  limits: RequestLimits,
-): void {
+function checkBranches(request: EngineRequest, limits: RequestLimits): void {
+  const { tokens, branches = [], share = 1, weights = [1] } = request
   if (branches.length === 0) return
   const { slots, contextLength } = limits
   if (branches.length >= slots) {
@@ -87,9 +83,12 @@ function checkBranches(
       param: 'branches',
     })
   }
-  checkRange('weight', weight ?? 1, weightRange)
+  for (const weight of weights) checkRange('weight', weight, { min: -1000, max: 1000 })
+  for (const part of [share, ...branches.map((branch) => branch.share)]) {
+    checkRange('share', part, { min: 0, max: 1 })
+  }
   for (const branch of branches) {
-    checkRange('weight', branch.weight, weightRange)
+    checkRange('term', branch.term, { min: 0, max: weights.length - 1, integer: true })
     checkPrompt(branch.tokens, limits)
   }
   const longest = Math.max(tokens.length, ...branches.map((branch) => branch.tokens.length))

@@ -30,6 +30,7 @@ export function toCompletion(
       }),
     })),
     usage: toUsage(result.usage),
+    ...(result.choices[0]?.steering && { steering: result.choices[0].steering }),
   }
 }
 
@@ -73,7 +74,8 @@ export async function* toCompletionChunks(
         ...(options.withTokenIds && { token_ids: event.tokens }),
       })
     } else if (event.type === 'finish') {
-      yield chunk(event.choice, { finish_reason: event.finishReason })
+      const steering = event.steering && { steering: event.steering }
+      yield { ...chunk(event.choice, { finish_reason: event.finishReason }), ...steering }
     } else if (options.withUsage) {
       yield { ...head, choices: [], usage: toUsage(event.usage) }
     }

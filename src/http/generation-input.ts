@@ -41,9 +41,9 @@ export function socketGeneration(message: StartMessage): GenerationRequest {
 export function completionGeneration(body: CompletionRequest): GenerationRequest {
   return {
     model: body.model,
-    prompts: completionPrompts(body.prompt),
+    prompts: completionPrompts(body),
     n: body.n ?? 1,
-    measure: false,
+    ...toSteering(body.steering),
     options: {
       ...samplingOptions(body),
       maxTokens: body.max_tokens ?? 16,
@@ -61,15 +61,41 @@ export function conversation(body: {
   messages: InputMessage[]
   attributes?: AttributeValues | null
   steering?: SteeringOptions | null
-}): Pick<GenerationRequest, 'model' | 'prompts' | 'measure' | 'verify'> {
-  const verify = body.steering?.verify
+}): Pick<GenerationRequest, 'model' | 'prompts'> & SteeringChoice {
   return {
     model: body.model,
     prompts: [{ messages: toMessages(body.messages), attributes: body.attributes ?? {} }],
-    measure: body.steering?.measure ?? true,
-    ...(verify && {
-      verify: { attempts: verify.attempts ?? 4, tolerance: verify.tolerance ?? 0.75 },
-    }),
+    ...toSteering(body.steering),
+  }
+}
+
+type SteeringChoice = Pick<
+  GenerationRequest,
+  'measure' | 'verify' | 'guidance' | 'avoid' | 'preset'
+>
+
+/** Replies that `verify` compares, and what is close enough, where the request does not say. */
+const usualVerification = { attempts: 4, tolerance: 0.25 }
+
+/** The same on every endpoint. */
+export function toSteering(steering: SteeringOptions | null | undefined): SteeringChoice {
+  const { measure, verify, guidance, avoid, preset } = steering ?? {}
+  return {
+    measure: measure ?? true,
+    guidance: guidance ?? undefined,
+    avoid: avoid ?? undefined,
+    preset: preset ?? undefined,
+    verify: toVerification(verify),
+  }
+}
+
+function toVerification(verify: SteeringOptions['verify']): GenerationRequest['verify'] {
+  if (verify == null || verify === false) return undefined
+  if (verify === true) return usualVerification
+  if (typeof verify === 'number') return { ...usualVerification, attempts: verify }
+  return {
+    attempts: verify.attempts ?? usualVerification.attempts,
+    tolerance: verify.tolerance ?? usualVerification.tolerance,
   }
 }
 
@@ -118,12 +144,13 @@ export function samplingOptions(body: SamplingBody): Options {
   }
 }
 
-/** One prompt per entry; a list of numbers is one prompt of token ids. */
-function completionPrompts(prompt: CompletionRequest['prompt']): Prompt[] {
-  if (typeof prompt === 'string') return [{ text: prompt }]
-  if (typeof prompt[0] === 'number') return [{ tokens: prompt as number[] }]
+/** One prompt per entry; a list of numbers is one prompt of token ids. Attributes put the label line behind each. */
+function completionPrompts({ prompt, attributes }: CompletionRequest): Prompt[] {
+  const steering = attributes ? { attributes } : {}
+  if (typeof prompt === 'string') return [{ text: prompt, ...steering }]
+  if (typeof prompt[0] === 'number') return [{ tokens: prompt as number[], ...steering }]
   return (prompt as (string | number[])[]).map((item) =>
-    typeof item === 'string' ? { text: item } : { tokens: item },
+    typeof item === 'string' ? { text: item, ...steering } : { tokens: item, ...steering },
   )
 }
 

@@ -9,6 +9,7 @@ import {
 import type { Health, Model, ModelList, Readiness } from '../../schemas/models.ts'
 import { confidences } from '../labels/calibration.ts'
 import type { Models } from '../services/models.ts'
+import { presetsOf } from '../services/presets.ts'
 import type { ModelRuntime } from '../services/runtime-types.ts'
 import { disconnectSignal } from './event-stream.ts'
 import { toMessages } from './generation-input.ts'
@@ -49,6 +50,7 @@ export const modelRoutes = (models: Models) => async (app: FastifyInstance) => {
       model: model.info.id,
       data: model.info.attributes,
       attribute_model: measuredBy(model),
+      presets: model.info.kind === 'language-model' ? [...presetsOf(model.info)] : [],
     }
   })
 

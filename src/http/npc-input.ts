@@ -5,6 +5,7 @@ import type {
   NpcInterruptRequest,
   NpcSayRequest,
 } from '../../schemas/npcs.ts'
+import { toSteering } from './generation-input.ts'
 import type { Caller } from '../services/keys.ts'
 import type { CharacterEvent } from '../services/npcs/character-state.ts'
 import type { Interruption, SayRequest } from '../services/npcs/npcs.ts'
@@ -18,6 +19,7 @@ export function toSayRequest(body: SayBody, caller: Caller | null): SayRequest {
     seed: body.seed ?? undefined,
     temperature: body.temperature ?? undefined,
     maxTokens: body.max_tokens ?? undefined,
+    ...toSteering(body.steering),
     measure: body.measure ?? true,
     time: body.time ?? undefined,
   }

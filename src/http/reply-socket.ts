@@ -207,8 +207,11 @@ function changedMessage(
 
 function toMessage(id: string, { seq, event }: NumberedEvent, token: string | null): ServerMessage {
   switch (event.type) {
-    case 'started':
-      return { type: 'started', id, requested: event.requested, ...(token && { stream: token }) }
+    case 'started': {
+      const { requested, warnings } = event
+      const ofRisk = warnings && { warnings: [...warnings] }
+      return { type: 'started', id, requested, ...ofRisk, ...(token && { stream: token }) }
+    }
     case 'delta':
       return { type: 'delta', id, seq, text: event.text }
     case 'continued':
@@ -217,9 +220,10 @@ function toMessage(id: string, { seq, event }: NumberedEvent, token: string | nu
     case 'resumed':
       return { type: event.type, id, seq }
     case 'done': {
-      const { finishReason, requested, achieved } = event
+      const { finishReason: finish_reason, requested, achieved, steering } = event
       const usage = event.usage && toUsage(event.usage)
-      return { type: 'done', id, seq, finish_reason: finishReason, usage, requested, achieved }
+      const report = steering && { steering }
+      return { type: 'done', id, seq, finish_reason, usage, requested, achieved, ...report }
     }
     case 'failed':
       throw event.error

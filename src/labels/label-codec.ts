@@ -61,27 +61,32 @@ export function parseLabelPairs(text: string): [name: string, value: number][] {
 
 /**
  * Checks requested values: every name of the set, every value a number in the range (fractions allowed).
- * Fails ATTRIBUTE_UNKNOWN or ATTRIBUTE_OUT_OF_RANGE with param `attributes.<name>`.
+ * Fails ATTRIBUTE_UNKNOWN or ATTRIBUTE_OUT_OF_RANGE with param `<field>.<name>`.
  */
-export function validateAttributes(set: AttributeSet, values: AttributeValues): void {
-  for (const [name, value] of Object.entries(values)) checkValue(specOf(set, name), value)
+export function validateAttributes(
+  set: AttributeSet,
+  values: AttributeValues,
+  field = 'attributes',
+): void {
+  for (const [name, value] of Object.entries(values))
+    checkValue(specOf(set, name, field), value, field)
 }
 
-function specOf(set: AttributeSet, name: string): AttributeSpec {
+function specOf(set: AttributeSet, name: string, field = 'attributes'): AttributeSpec {
   const spec = set.find((candidate) => candidate.name === name)
   if (spec) return spec
   const known = set.length === 0 ? 'none' : set.map((candidate) => candidate.name).join(', ')
   return fail('ATTRIBUTE_UNKNOWN', `"${shorten(name)}"; the model's attributes: ${known}`, {
-    param: `attributes.${shorten(name)}`,
+    param: `${field}.${shorten(name)}`,
   })
 }
 
-function checkValue(spec: AttributeSpec, value: number): void {
+function checkValue(spec: AttributeSpec, value: number, field = 'attributes'): void {
   if (typeof value === 'number' && value >= spec.min && value <= spec.max) return
   fail(
     'ATTRIBUTE_OUT_OF_RANGE',
     `"${spec.name}": expected a number from ${spec.min} to ${spec.max}, got ${String(value)}`,
-    { param: `attributes.${spec.name}` },
+    { param: `${field}.${spec.name}` },
   )
 }
 

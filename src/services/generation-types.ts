@@ -1,5 +1,5 @@
 /** What the generating service takes and gives; `generator.ts` does it. */
-import type { SteeringReport } from '../../schemas/common.ts'
+import type { SteeringReport, SteeringWarning } from '../../schemas/common.ts'
 import type { Caller } from './keys.ts'
 import type { Prompt, TextEvent, TextLogprob, TextRequest, TextUsage } from './runtime-types.ts'
 
@@ -20,6 +20,12 @@ export interface GenerationRequest {
   /** Report achieved values of chat replies, where an attribute model is served. */
   measure: boolean
   verify?: Verification
+  /** γ; see `labels/steering-terms.ts`. Unset: 1, or with `avoid` the default of `steering-plan.ts`. */
+  guidance?: number
+  /** Values to move away from. */
+  avoid?: Record<string, number>
+  /** Settings of the model by name; what the request gives itself comes first. */
+  preset?: string
   /** Whose tokens these are. */
   caller?: Caller | null
   /** Where a request without a caller comes from. */
@@ -32,6 +38,7 @@ export type GenerationEvent =
   | (InChoice<TextEvent & { type: 'start' }> & {
       /** The values the reply is written for, defaults included. */
       requested?: Record<string, number>
+      warnings?: readonly SteeringWarning[]
     })
   | InChoice<TextEvent & { type: 'delta' | 'progress' }>
   | {
@@ -60,7 +67,7 @@ export interface Choice {
 export interface Generator {
   /**
    * Streams the choices side by side. Fails before the first event for everything that is wrong with the
-   * request; with CANCELLED after an abort. Fails BAD_REQUEST on `verify`.
+   * request; with CANCELLED after an abort. A verified choice comes as one delta when it is made.
    */
   stream(request: GenerationRequest, signal?: AbortSignal): AsyncIterable<GenerationEvent>
   /** The finished choices. `usage` counts replies that `verify` threw away, too. */

@@ -4,11 +4,12 @@
  */
 import type { SteeringReport } from '../../schemas/common.ts'
 import { SteerError, fail } from '../errors.ts'
+import { bestReply, distances } from './best-reply.ts'
 import type { Choice, GenerationEvent, GenerationRequest, Generator } from './generation-types.ts'
 import { mergeStreams } from './merge-streams.ts'
 import type { Models } from './models.ts'
-import type { ModelRuntime, Prompt, TextUsage } from './runtime-types.ts'
-import { withDefaults } from './text-runtime.ts'
+import type { ModelRuntime, TextUsage } from './runtime-types.ts'
+import { planSteering, type SteeringPlan } from './steering-plan.ts'
 
 export type * from './generation-types.ts'
 
@@ -17,6 +18,8 @@ interface Plan {
   request: GenerationRequest
   model: ModelRuntime
   predictor: ModelRuntime | null
+  /** Of each prompt. */
+  steering: readonly SteeringPlan[]
   choices: number
   /** Lets go of the models; a request keeps those that it began with, should they be replaced meanwhile. */
   release(): void
@@ -26,13 +29,12 @@ export function createGenerator(models: Models): Generator {
   const plan = (request: GenerationRequest): Plan => {
     const model = models.getGenerative(request.model)
     const predictor = models.predictorFor(model)
-    if (request.verify && !predictor) {
-      const detail = `steering.verify: no served attribute model measures "${request.model}"`
-      fail('BAD_REQUEST', detail, { param: 'steering.verify' })
-    }
+    const steering = request.prompts.map((prompt) => planSteering(model.info, request, prompt))
+    if (request.verify) checkVerifiable(request, steering, predictor)
     const holds = [model.hold?.(), predictor?.hold?.()]
     const release = (): void => holds.forEach((letGo) => letGo?.())
-    return { request, model, predictor, choices: request.prompts.length * request.n, release }
+    const choices = request.prompts.length * request.n
+    return { request, model, predictor, steering, choices, release }
   }
   return {
     async *stream(request, signal) {
@@ -54,17 +56,25 @@ export function createGenerator(models: Models): Generator {
   }
 }
 
+function checkVerifiable(
+  { model, prompts }: GenerationRequest,
+  steering: readonly SteeringPlan[],
+  predictor: ModelRuntime | null,
+): void {
+  const isMeasurable = predictor && steering.every(({ requested }) => requested)
+  if (isMeasurable && prompts.every((prompt) => 'messages' in prompt)) return
+  const why = predictor
+    ? 'only replies in a conversation can be measured'
+    : `no served attribute model measures "${model}"`
+  fail('BAD_REQUEST', `steering.verify: ${why}`, { param: 'steering.verify' })
+}
+
 async function* streamChoices(plan: Plan, outer?: AbortSignal): AsyncGenerator<GenerationEvent> {
-  if (plan.request.verify) {
-    fail('BAD_REQUEST', 'steering.verify: a reply can be verified only before it is sent', {
-      param: 'steering.verify',
-    })
-  }
   const abort = new AbortController()
   const signal = outer ? AbortSignal.any([outer, abort.signal]) : abort.signal
   const usages: TextUsage[] = []
   try {
-    const streams = indices(plan).map((choice) => writeChoice(plan, choice, 0, signal))
+    const streams = indices(plan).map((choice) => writeOne(plan, choice, signal))
     for await (const event of mergeStreams(streams)) {
       if (event.type === 'finish') usages[event.choice] = event.usage
       yield event
@@ -83,11 +93,7 @@ async function completeChoices(
   const signal = outer ? AbortSignal.any([outer, abort.signal]) : abort.signal
   try {
     const choices = await Promise.all(
-      indices(plan).map((choice) =>
-        plan.request.verify
-          ? bestChoice(plan, choice, signal)
-          : collectChoice(writeChoice(plan, choice, 0, signal)),
-      ),
+      indices(plan).map((choice) => collectChoice(writeOne(plan, choice, signal))),
     )
     const usages = choices.map((choice) => choice.usage)
     return { choices, usage: totalUsage(usages, plan.request.n) }
@@ -100,41 +106,123 @@ function indices(plan: Plan): number[] {
   return Array.from({ length: plan.choices }, (_, index) => index)
 }
 
+type ChoiceEvent = Exclude<GenerationEvent, { type: 'usage' }>
+
+const writeOne = (plan: Plan, choice: number, signal: AbortSignal): AsyncGenerator<ChoiceEvent> =>
+  plan.request.verify ? writeBest(plan, choice, signal) : writeMeasured(plan, choice, signal)
+
+const steeringOf = (plan: Plan, choice: number): SteeringPlan =>
+  plan.steering[Math.floor(choice / plan.request.n)]!
+
+/** What is known of the steering before the reply is measured; undefined where nothing steers it. */
+function reportOf({ requested, rows, warnings }: SteeringPlan): SteeringReport | undefined {
+  if (!requested) return undefined
+  const ofCost = rows > 1 && { rows }
+  const ofRisk = warnings.length > 0 && { warnings: [...warnings] }
+  return { requested, achieved: null, ...ofCost, ...ofRisk }
+}
+
 /** One reply. Attempt k of choice c draws with seed + c + k × choices, so that no two are alike. */
 async function* writeChoice(
   plan: Plan,
   choice: number,
   attempt: number,
   signal: AbortSignal,
-): AsyncGenerator<Exclude<GenerationEvent, { type: 'usage' }>> {
+): AsyncGenerator<ChoiceEvent> {
   const { model, request } = plan
   const { sampling } = model.info
   const { options } = request
   const seed =
     options.seed === undefined ? undefined : options.seed + choice + attempt * plan.choices
+  const steering = steeringOf(plan, choice)
   const textRequest = {
     ...options,
-    prompt: request.prompts[Math.floor(choice / request.n)]!,
-    temperature: options.temperature ?? sampling.temperature ?? 1,
+    prompt: steering.prompt,
+    guidance: steering.guidance,
+    temperature: temperatureOf(plan),
     topP: options.topP ?? sampling.topP,
     topK: options.topK ?? sampling.topK,
     seed,
     owner: ownerOf(request),
   }
-  const requested = requestedValues(model, textRequest.prompt)
-  let text = ''
+  const report = reportOf(steering)
   for await (const event of model.generate(textRequest, signal)) {
     if (event.type === 'done') {
-      const achieved = requested && (await measure(plan, textRequest.prompt, text, signal))
-      const steering = requested && { requested, achieved: achieved ?? null }
-      yield { ...event, type: 'finish', choice, ...(steering && { steering }) }
+      yield { ...event, type: 'finish', choice, ...(report && { steering: report }) }
     } else if (event.type === 'start') {
-      text = event.reply?.text ?? ''
-      yield { ...event, choice, ...(requested && { requested }) }
+      const { requested, warnings } = report ?? {}
+      yield { ...event, choice, ...(requested && { requested }), ...(warnings && { warnings }) }
     } else {
-      if (event.type === 'delta') text += event.text
       yield { ...event, choice }
     }
+  }
+}
+
+const temperatureOf = ({ model, request }: Plan): number =>
+  request.options.temperature ?? model.info.sampling.temperature ?? 1
+
+/** One reply, with what the attribute model says of it in the last event. */
+async function* writeMeasured(
+  plan: Plan,
+  choice: number,
+  signal: AbortSignal,
+): AsyncGenerator<ChoiceEvent> {
+  let text = ''
+  for await (const event of writeChoice(plan, choice, 0, signal)) {
+    if (event.type === 'start') text = event.reply?.text ?? ''
+    else if (event.type === 'delta') text += event.text
+    const { steering } = event.type === 'finish' ? event : {}
+    const achieved = steering && (await measure(plan, choice, text, signal))
+    if (!achieved) yield event
+    else {
+      const distance = distances(steering.requested, achieved).mean
+      yield { ...event, steering: { ...steering, achieved, distance } } as ChoiceEvent
+    }
+  }
+}
+
+/** The best of several replies, as one delta once it is known. */
+async function* writeBest(
+  plan: Plan,
+  choice: number,
+  signal: AbortSignal,
+): AsyncGenerator<ChoiceEvent> {
+  const started = Promise.withResolvers<ChoiceEvent & { type: 'start' }>()
+  const { rows, requested } = steeringOf(plan, choice)
+  const slots = plan.model.info.kv?.slots ?? 1
+  const { attempts, tolerance } = plan.request.verify!
+  let begun = '' // of a reply that is taken up again
+  const chosen = bestReply(
+    {
+      // Without chance all replies are the same one.
+      attempts: temperatureOf(plan) === 0 ? 1 : attempts,
+      tolerance,
+      requested: requested!,
+      atOnce: Math.max(1, Math.floor(slots / (rows * plan.choices))),
+      write: (attempt, own, onTokens) =>
+        collectChoice(writeChoice(plan, choice, attempt, own), (event) => {
+          if (event.type === 'start') begun = event.reply?.text ?? ''
+          if (event.type === 'start' && attempt === 0) started.resolve(event)
+          if (event.type === 'delta') onTokens(event.tokens.length)
+        }),
+      score: (replies, own) => {
+        const whole = replies.map(({ text }) => ({ text: begun + text }))
+        return scoreReplies(plan, choice, whole, own)
+      },
+    },
+    signal,
+  )
+  yield await Promise.race([started.promise, chosen.then(() => started.promise)])
+  const { reply, achieved, distance, candidates, completionTokens } = await chosen
+  const { text, tokens, logprobs, finishReason, usage } = reply
+  yield { type: 'delta', choice, text, tokens, ...(logprobs && { logprobs }) }
+  const compared = { achieved, distance, attempts: candidates.length, candidates }
+  yield {
+    type: 'finish',
+    choice,
+    finishReason,
+    usage: { ...usage, completionTokens },
+    steering: { ...reply.steering!, ...compared },
   }
 }
 
@@ -144,64 +232,47 @@ function ownerOf({ caller, address }: GenerationRequest): string {
   return address === undefined ? 'anonymous' : `address:${address}`
 }
 
-/** Undefined when nothing steers the reply: a raw prompt, or a model without attributes. */
-function requestedValues(model: ModelRuntime, prompt: Prompt): Record<string, number> | undefined {
-  if (!('messages' in prompt)) return undefined
-  const requested = withDefaults(model.info.attributes, prompt.attributes)
-  return model.info.attributes.length > 0 ? requested : undefined
-}
-
 /** What the attribute model says of the reply; null when nobody asked or it could not say. */
 async function measure(
   plan: Plan,
-  prompt: Prompt,
-  reply: string,
+  choice: number,
+  text: string,
   signal: AbortSignal,
 ): Promise<Record<string, number> | null> {
   const { request, predictor } = plan
-  const isWanted = request.measure || request.verify
-  if (!predictor || !isWanted || !('messages' in prompt)) return null
-  const conversation = [...prompt.messages, { role: 'assistant' as const, content: reply }]
+  if (!predictor || !request.measure || !('messages' in steeringOf(plan, choice).prompt))
+    return null
   try {
-    const [achieved] = await predictor.predict([conversation], signal)
+    const [achieved] = await scoreReplies(plan, choice, [{ text }], signal)
     return achieved ?? null
   } catch (error) {
-    // A reply that cannot be measured is still a reply; `verify` has nothing to go by then.
-    const isFatal = !(error instanceof SteerError) || error.code === 'CANCELLED' || request.verify
-    if (isFatal) throw error
+    // A reply that cannot be measured is still a reply.
+    if (!(error instanceof SteerError) || error.code === 'CANCELLED') throw error
     return null
   }
 }
 
-async function bestChoice(plan: Plan, choice: number, signal: AbortSignal): Promise<Choice> {
-  const { options, verify } = plan.request
-  const limit = options.temperature === 0 ? 1 : verify!.attempts
-  let best: { reply: Choice; distance: number } | undefined
-  let completionTokens = 0
-  for (let attempt = 0; attempt < limit; attempt++) {
-    const reply = await collectChoice(writeChoice(plan, choice, attempt, signal))
-    completionTokens += reply.usage.completionTokens
-    const { mean, largest } = distances(reply.steering!)
-    if (!best || mean < best.distance) best = { reply, distance: mean }
-    best.reply.steering!.attempts = attempt + 1
-    if (largest <= verify!.tolerance) break
-  }
-  const { reply } = best!
-  return { ...reply, usage: { ...reply.usage, completionTokens } }
+/** The values of replies to one prompt, which is a conversation. */
+async function scoreReplies(
+  plan: Plan,
+  choice: number,
+  replies: readonly { text: string }[],
+  signal: AbortSignal,
+): Promise<Record<string, number>[]> {
+  const { prompt } = steeringOf(plan, choice)
+  const messages = 'messages' in prompt ? prompt.messages : []
+  const conversations = replies.map(({ text }) => [...messages, { role: 'assistant' as const, content: text }]) // prettier-ignore
+  return plan.predictor!.predict(conversations, signal)
 }
 
-/** Between requested and achieved, in levels. */
-function distances(report: SteeringReport): { mean: number; largest: number } {
-  const gaps = Object.entries(report.requested).map(([name, wanted]) =>
-    Math.abs((report.achieved?.[name] ?? Infinity) - wanted),
-  )
-  const sum = gaps.reduce((total, gap) => total + gap, 0)
-  return { mean: sum / gaps.length, largest: Math.max(...gaps) }
-}
-
-async function collectChoice(events: AsyncIterable<GenerationEvent>): Promise<Choice> {
+/** `watch` sees each event. */
+async function collectChoice(
+  events: AsyncIterable<GenerationEvent>,
+  watch: (event: GenerationEvent) => void = () => {},
+): Promise<Choice> {
   const choice: Partial<Choice> & Pick<Choice, 'text' | 'tokens'> = { text: '', tokens: [] }
   for await (const event of events) {
+    watch(event)
     if (event.type === 'delta') {
       choice.text += event.text
       choice.tokens.push(...event.tokens)

@@ -67,6 +67,7 @@ export async function loadModelRuntime(
     template: template ? manifest.template : 'none',
     calibration: manifest.calibration,
     combinations: manifest.combinations,
+    presets: manifest.presets,
     sampling,
     attributeModel: attributeModelOf(manifest) ?? undefined,
   }

@@ -9,6 +9,7 @@ import type { ModelManifest } from '../../schemas/model-manifest.ts'
 import type { Message } from '../../schemas/records.ts'
 import type { KvBudget, PromptProgress } from '../engine/index.ts'
 import type { Constraint } from '../grammar/index.ts'
+import type { Guidance } from '../labels/steering-terms.ts'
 
 export interface ModelInfo {
   /** The name that requests use. */
@@ -28,6 +29,8 @@ export interface ModelInfo {
   calibration?: Calibration
   /** Label combinations seen in training. */
   combinations?: ModelManifest['combinations']
+  /** Named settings that it brings; `presets.ts` adds some. */
+  presets?: ModelManifest['presets']
   /** What `generation_config.json` asks for; requests that say nothing get it. */
   sampling: { temperature?: number; topP?: number; topK?: number }
   /** Of an adapter: the served model that it belongs to. */
@@ -40,6 +43,7 @@ export interface ModelInfo {
   attributeModel?: string
 }
 
+/** With attributes, a text or token ids end where a reply begins, and the label line is put behind them. */
 export type Prompt =
   | {
       messages: Message[]
@@ -48,8 +52,8 @@ export type Prompt =
       /** Put the given attributes alone into the label line; with none, there is no line. */
       onlyGiven?: boolean
     }
-  | { text: string }
-  | { tokens: number[] }
+  | { text: string; attributes?: Record<string, number> }
+  | { tokens: number[]; attributes?: Record<string, number> }
 
 export interface TextRequest {
   prompt: Prompt
@@ -86,6 +90,8 @@ export interface TextRequest {
   /** −10 to 10, lower numbers first; 0 unless given. */
   priority?: number
   adapter?: AdapterRef
+  /** Takes the reply a row for each label line that goes into it. Fails BAD_REQUEST where nothing steers the prompt. */
+  guidance?: Guidance
 }
 
 /** The beginning of a reply, as the deltas brought it or as somebody put it. */

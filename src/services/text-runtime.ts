@@ -3,12 +3,12 @@
  * tokens (template, attribute checks and defaults, length checks) and back. Knows nothing of HTTP.
  */
 import type { AttributeSet, AttributeValues } from '../../schemas/attributes.ts'
-import type { Message } from '../../schemas/records.ts'
 import type { PromptTemplate } from '../datasets/prompt-template.ts'
 import type { Engine, EngineEvent, EngineRequest, LazyEmbedder, Scorer } from '../engine/index.ts'
 import { fail } from '../errors.ts'
 import { calibratedValues } from '../labels/calibration.ts'
 import { validateAttributes } from '../labels/label-codec.ts'
+import { steeringTerms } from '../labels/steering-terms.ts'
 import type { Tokenizer } from '../text/tokenizer.ts'
 import type { AdapterCache } from './adapter-cache.ts'
 import type { Constraints } from './constraints.ts'
@@ -40,7 +40,7 @@ export interface RuntimeParts {
   /** null: the model takes raw prompts only. */
   template: Pick<
     PromptTemplate,
-    'promptTokens' | 'promptText' | 'scoringTokens' | 'stopTokens' | 'stopStrings'
+    'promptTokens' | 'promptText' | 'labelTokens' | 'scoringTokens' | 'stopTokens' | 'stopStrings'
   > | null
   engine?: Pick<Engine, 'generate' | 'dispose'>
   /** Of the engine; without it, requests with an adapter fail. */
@@ -63,7 +63,7 @@ export function createModelRuntime(parts: RuntimeParts): ModelRuntime {
       likelihoods(parts, { prompt, texts, options: likelihoodOptions }, signal),
     embed: (inputs, embedOptions, signal) => embed(parts, inputs, embedOptions, signal),
     predict: (inputs, signal, predictOptions) => predict(parts, inputs, signal, predictOptions),
-    countTokens: async (prompt) => preparePrompt(parts, prompt).tokens.length,
+    countTokens: async (prompt) => promptTokens(parts, prompt).length,
     encode: async (prompt, encodeOptions) => encode(parts, prompt, encodeOptions),
     decode: async (tokens) => decode(parts.tokenizer, tokens),
     async dispose() {
@@ -93,7 +93,7 @@ async function* generate(
   if (!engine) {
     return fail('MODEL_NOT_GENERATIVE', `"${info.id}" predicts attributes`, { param: 'model' })
   }
-  const prompt = preparePrompt(parts, request.prompt)
+  const prompt = preparePrompt(parts, request)
   const stops = [...prompt.stopStrings, ...(request.stop ?? [])]
   const reply = request.reply && takeUpReply(tokenizer, request.reply, stops)
   const checked = engineRequest(request, withReply(prompt, reply), info)
@@ -140,7 +140,7 @@ function maskOf(
   return { mask }
 }
 
-interface PreparedPrompt {
+interface PreparedPrompt extends Pick<EngineRequest, 'branches' | 'share' | 'weights'> {
   tokens: number[]
   /** So many at the end are the beginning of the reply. */
   replyTokens?: number
@@ -148,28 +148,75 @@ interface PreparedPrompt {
   stopStrings: readonly string[]
 }
 
-function preparePrompt(parts: RuntimeParts, prompt: Prompt): PreparedPrompt {
+/** The prompt under each label line that goes into the reply; the first is the one that is reported on. */
+function preparePrompt(
+  parts: RuntimeParts,
+  { prompt, guidance }: Pick<TextRequest, 'prompt' | 'guidance'>,
+): PreparedPrompt {
   const { info, tokenizer, template } = parts
-  if (!('messages' in prompt)) {
-    const tokens = 'tokens' in prompt ? prompt.tokens : tokenizer.encode(prompt.text)
-    return { tokens, stopTokens: tokenizer.eosIds, stopStrings: [] }
-  }
-  if (!template) fail('BAD_TEMPLATE', `"${info.id}" has no chat template`, { param: 'messages' })
   const values = labelValues(info, prompt)
-  const tokens = template.promptTokens(prompt.messages, values)
-  return { tokens, stopTokens: template.stopTokens, stopStrings: template.stopStrings }
+  if (guidance && Object.keys(values ?? {}).length === 0) {
+    fail('BAD_REQUEST', 'steering.guidance: no attributes steer this prompt', {
+      param: 'steering.guidance',
+    })
+  }
+  const tokensUnder = promptUnder(parts, prompt)
+  const terms = values
+    ? steeringTerms(info.attributes, values, guidance)
+    : [{ weight: 1, lines: [{ values, share: 1 }] }]
+  const [first, ...branches] = terms.flatMap(({ lines }, term) =>
+    lines.map((line) => ({ tokens: tokensUnder(line.values), term, share: line.share })),
+  )
+  return {
+    tokens: first!.tokens,
+    ...(branches.length > 0 && {
+      branches,
+      share: first!.share,
+      weights: terms.map(({ weight }) => weight),
+    }),
+    stopTokens: values && template ? template.stopTokens : tokenizer.eosIds,
+    stopStrings: values && template ? template.stopStrings : [],
+  }
 }
 
 function withReply(prompt: PreparedPrompt, reply: TakenUp | undefined): PreparedPrompt {
   if (!reply) return prompt
-  const tokens = [...prompt.tokens, ...reply.tokens]
-  return { ...prompt, tokens, replyTokens: reply.tokens.length }
+  const behind = <T extends { tokens: readonly number[] }>(row: T) => ({
+    ...row,
+    tokens: [...row.tokens, ...reply.tokens],
+  })
+  const branches = prompt.branches && { branches: prompt.branches.map(behind) }
+  return { ...behind(prompt), ...branches, replyTokens: reply.tokens.length }
 }
 
-type Conversation = Extract<Prompt, { messages: Message[] }>
+/** Without guidance, and with values between levels at the nearest ones. */
+const promptTokens = (parts: RuntimeParts, prompt: Prompt): number[] =>
+  promptUnder(parts, prompt)(labelValues(parts.info, prompt))
 
-/** What the label line of the reply says. */
-function labelValues(info: ModelInfo, prompt: Conversation): Record<string, number> {
+/** The prompt's tokens under the label line of these values; null: without one. */
+function promptUnder(
+  parts: RuntimeParts,
+  prompt: Prompt,
+): (values: Record<string, number> | null) => number[] {
+  if ('messages' in prompt) {
+    const template = templateOf(parts)
+    return (values) => template.promptTokens(prompt.messages, values ?? {})
+  }
+  const tokens = 'tokens' in prompt ? prompt.tokens : parts.tokenizer.encode(prompt.text)
+  return (values) => (values ? [...tokens, ...templateOf(parts).labelTokens(values)] : tokens)
+}
+
+function templateOf({ template, info }: RuntimeParts): NonNullable<RuntimeParts['template']> {
+  return (
+    template ?? fail('BAD_TEMPLATE', `"${info.id}" has no chat template`, { param: 'messages' })
+  )
+}
+
+/** What the label line of the reply says; null where a text or token ids are taken as they are. */
+function labelValues(info: ModelInfo, prompt: Prompt): Record<string, number> | null {
+  if (!('messages' in prompt)) {
+    return prompt.attributes ? withDefaults(info.attributes, prompt.attributes) : null
+  }
   prompt.messages.forEach((message) =>
     validateAttributes(info.attributes, message.attributes ?? {}),
   )
@@ -186,9 +233,9 @@ function encode(
   if ('text' in prompt) {
     return { tokens: tokenizer.encode(prompt.text, { addSpecialTokens }), text: prompt.text }
   }
-  const { tokens } = preparePrompt(parts, prompt)
+  const tokens = promptTokens(parts, prompt)
   if ('tokens' in prompt) return { tokens, text: tokenizer.decode(tokens) }
-  return { tokens, text: template!.promptText(prompt.messages, labelValues(info, prompt)) }
+  return { tokens, text: template!.promptText(prompt.messages, labelValues(info, prompt) ?? {}) }
 }
 
 function decode(tokenizer: Tokenizer, tokens: readonly number[]): DecodedTokens {
@@ -210,25 +257,30 @@ function engineRequest(
     adapter: _adapter,
     reply: _reply,
     constraint: _constraint,
+    guidance: _guidance,
     ...sampling
   } = request
-  const { replyTokens = 0 } = prompt
-  const room = info.contextLength - prompt.tokens.length
+  const { tokens, branches = [], share, weights, replyTokens = 0 } = prompt
   // A reply that fills the context ends there; it does not fail.
   const needed = maxTokens === 0 || replyTokens > 0 ? 0 : 1
+  const longest = Math.max(tokens.length, ...branches.map((branch) => branch.tokens.length))
+  const room = info.contextLength - longest
   if (room < needed) {
     const reply = needed === 1 ? ' with at least 1 for the reply' : ''
     fail(
       'CONTEXT_TOO_LONG',
-      `the prompt has ${prompt.tokens.length} tokens, the context holds ${info.contextLength}${reply}`,
+      `the prompt has ${longest} tokens, the context holds ${info.contextLength}${reply}`,
       { param: 'messages' in request.prompt ? 'messages' : 'prompt' },
     )
   }
+  const emitted = Math.min(Math.max(0, (maxTokens ?? Infinity) - replyTokens), room)
   return {
     ...sampling,
-    tokens: prompt.tokens,
+    tokens,
     replyTokens,
-    maxTokens: Math.min(Math.max(0, (maxTokens ?? Infinity) - replyTokens), room),
+    maxTokens: emitted,
+    // Where nothing is drawn there is nothing to blend.
+    ...(branches.length > 0 && emitted > 0 && { branches, share, weights }),
     stopTokens: prompt.stopTokens,
     ignoreStop: ignoreEos,
     echo: request.echo === true && request.logprobs !== undefined,
@@ -247,7 +299,9 @@ function describeStart(
     type: 'start',
     promptTokens,
     cachedTokens,
-    ...(request.echo && { promptText: 'text' in given ? given.text : tokenizer.decode(tokens) }),
+    ...(request.echo && {
+      promptText: 'text' in given && !given.attributes ? given.text : tokenizer.decode(tokens),
+    }),
     ...(promptLogprobs && {
       promptLogprobs: promptLogprobs.map((item, i) => describeLogprob(tokenizer, item, i === 0)),
     }),
@@ -283,7 +337,8 @@ async function likelihoods(
   if (!engine) {
     return fail('MODEL_NOT_GENERATIVE', `"${info.id}" predicts attributes`, { param: 'model' })
   }
-  const { tokens: prompt, stopTokens } = preparePrompt(parts, asked.prompt)
+  const prompt = promptTokens(parts, asked.prompt)
+  const { stopTokens } = preparePrompt(parts, asked)
   const end = stopTokens[0]!
   const replies = asked.texts.map((text) => [
     ...tokenizer.encode(text, { addSpecialTokens: false }),

@@ -37,11 +37,11 @@ t.test(
       })
       const work = Array.from({ length: 6 }, async (_, i) => {
         const prompt = Array.from({ length: 2 + below(12) }, () => below(3))
-        const branch = { tokens: prompt.toReversed(), weight: -0.5 }
+        const branch = { tokens: prompt.toReversed(), term: 1, share: 1 }
         const isBranched = step.slots > 1 && below(3) === 0
         const request = sampled(prompt, i, {
           ...(below(2) === 0 ? { repetitionPenalty: 1.3, presencePenalty: 0.2 } : {}),
-          ...(isBranched ? { branches: [branch], weight: 1.5 } : {}),
+          ...(isBranched ? { branches: [branch], weights: [1.5, -0.5] } : {}),
         })
         const alone = isBranched
           ? new Scheduler(new FakeModelStep({ slots: 2, contextLength }))

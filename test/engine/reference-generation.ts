@@ -7,8 +7,8 @@ import { alone, FAKE_VOCAB, fakeLogits } from './fake-model-step.ts'
 
 /** The events of `request`, with cachedTokens left out (it depends on the cache). */
 export function referenceEvents(request: EngineRequest, contextLength: number): unknown[] {
-  const { branches = [], weight = 1 } = request
-  const rows = [{ tokens: request.tokens, weight }, ...branches].map((row) => ({ ...row, history: [...row.tokens] })) // prettier-ignore
+  const { branches = [], share = 1 } = request
+  const rows = [{ tokens: request.tokens, term: 0, share }, ...branches].map((row) => ({ ...row, history: [...row.tokens] })) // prettier-ignore
   const sampler = new Sampler(FAKE_VOCAB)
   const state = new SamplerState(request, request.tokens, FAKE_VOCAB)
   const promptTokens = request.tokens.length
@@ -27,7 +27,8 @@ export function referenceEvents(request: EngineRequest, contextLength: number): 
     },
   ]
   while (completionTokens < request.maxTokens) {
-    const logits = branches.length === 0 ? fakeLogits(rows[0]!.history) : weighted(rows)
+    const logits =
+      branches.length === 0 ? fakeLogits(rows[0]!.history) : blended(rows, request.weights!)
     const token = sampler.sample(logits, state)
     if (!request.ignoreStop && request.stopTokens.includes(token)) return done('stop', token)
     const logprob =
@@ -42,12 +43,30 @@ export function referenceEvents(request: EngineRequest, contextLength: number): 
   return done('length')
 }
 
-/** Σ weight · logits; the engine keeps single precision after each row. */
-function weighted(rows: readonly { history: readonly number[]; weight: number }[]): Float32Array {
-  const all = rows.map(({ history, weight }) => ({ logits: fakeLogits(history), weight }))
+interface ReferenceRow {
+  history: readonly number[]
+  term: number
+  share: number
+}
+
+/** Σ weight · log Σ share · p; the engine keeps single precision after each term. */
+function blended(rows: readonly ReferenceRow[], weights: readonly number[]): Float32Array {
+  const logs = weights.map((_, term) => {
+    const own = rows.filter((row) => row.term === term)
+    return own.length === 1 ? [...fakeLogits(own[0]!.history)] : mixed(own)
+  })
   return Float32Array.from({ length: FAKE_VOCAB }, (_, i) =>
-    all.reduce((sum, { logits, weight }) => Math.fround(sum + weight * logits[i]!), 0),
+    logs.reduce((sum, term, t) => Math.fround(sum + weights[t]! * term[i]!), 0),
   )
+}
+
+function mixed(rows: readonly ReferenceRow[]): number[] {
+  const all = rows.map(({ history, share }) => {
+    const weights = [...fakeLogits(history)].map(Math.exp)
+    const sum = weights.reduce((total, weight) => total + weight)
+    return weights.map((weight) => (share * weight) / sum)
+  })
+  return all.reduce((total, row) => total.map((value, i) => value + row[i]!)).map(Math.log)
 }
 
 function referenceEcho(request: EngineRequest): TokenLogprob[] {

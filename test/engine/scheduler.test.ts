@@ -54,11 +54,14 @@ t.test('random schedules: every reply equals the reply of a request that runs al
       return prompt
     }
     const randomBranches = (): Partial<EngineRequest> => {
-      const branches = Array.from({ length: 1 + below(slots - 1) }, () => ({
-        tokens: randomPrompt().slice(0, contextLength - 1),
-        weight: 3 * random() - 1.5,
+      const prompt = (): number[] => randomPrompt().slice(0, contextLength - 1)
+      const branches = Array.from({ length: 1 + below(slots - 1) }, (_, i) => ({
+        tokens: prompt(),
+        term: i + 1,
+        share: 1,
       }))
-      return { branches, weight: 2 * random(), tokens: randomPrompt().slice(0, contextLength - 1) }
+      const weights = [2 * random(), ...branches.map(() => 3 * random() - 1.5)]
+      return { branches, weights, tokens: prompt() }
     }
     const randomRequest = (): EngineRequest => ({
       tokens: randomPrompt(),

@@ -99,6 +99,53 @@ t.test('verify keeps the nearest of several replies and says how many there were
   t.equal(response.json().usage.completion_tokens, 2, 'the rejected reply is counted')
 })
 
+t.test('a verified stream begins with the role and gives the chosen reply at once', async (t) => {
+  const far = { helpfulness: 0, humor: 0, creativity: 0, verbosity: 2, toxicity: 0 }
+  const near = { ...far, helpfulness: 3 }
+  const app = await serve(t, fakeLanguageModel(['a', 'b']), fakeAttributeModel([far, near, far]))
+  const steering = { verify: 3 }
+  const response = await postJson(app, url, { ...body, stream: true, steering })
+  const frames = readFrames(response.payload)
+  const chunks = frames.slice(0, -1).map((frame) => ChatCompletionChunk.parse(JSON.parse(frame)))
+  t.match(chunks[0]!.choices[0]!.delta, { role: 'assistant' })
+  t.same(
+    chunks.slice(1).map(({ choices }) => choices[0]!.delta.content),
+    ['ab', undefined],
+  )
+  t.match(chunks.at(-1)!.steering, { achieved: near, distance: 0.2, attempts: 3 })
+  t.same(
+    chunks.at(-1)!.steering!.candidates!.map(({ distance }) => distance),
+    [0.8, 0.2, 0.8],
+  )
+})
+
+t.test('guidance, avoided values and presets reach the model', async (t) => {
+  const model = fakeLanguageModel(['a'])
+  const app = await serve(t, model)
+  const post = (steering: object) => postJson(app, url, { ...body, steering })
+  const avoided = await post({ avoid: { toxicity: 4 }, guidance: 3 })
+  t.match(avoided.json().steering, { requested: { toxicity: 0 }, rows: 2 })
+  await post({ preset: 'best' })
+  t.match(model.requests, [
+    { guidance: { scale: 3, avoid: { toxicity: 4 } } },
+    { guidance: undefined, prompt: { attributes: { helpfulness: 4, toxicity: 0 } } },
+  ])
+  const bad: [object, string][] = [
+    [{ guidance: -1 }, 'steering.guidance'],
+    [{ guidance: 1e9 }, 'steering.guidance'],
+    [{ guidance: '2' }, 'steering.guidance'],
+    [{ avoid: { toxicity: 9 } }, 'steering.avoid.toxicity'],
+    [{ avoid: { charm: 1 } }, 'steering.avoid.charm'],
+    [{ preset: 'nobody' }, 'steering.preset'],
+    [{ verify: 99 }, 'steering.verify'],
+  ]
+  for (const [steering, param] of bad) {
+    const response = await post(steering)
+    t.equal(response.statusCode, 400, param)
+    t.match(response.json().error.param, param)
+  }
+})
+
 t.test('logprobs come in OpenAI’s shape', async (t) => {
   const app = await serve(t, fakeLanguageModel(['né', '\ufffd']))
   const response = await postJson(app, url, { ...body, logprobs: true, top_logprobs: 2 })

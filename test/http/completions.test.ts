@@ -79,9 +79,20 @@ t.test('a stream joins to the plain text, with its echo, offsets and usage', asy
   t.match(chunks.at(-1), { choices: [], usage: { total_tokens: 7 } })
 })
 
-t.test('attributes are refused: a raw prompt has no place for them', async (t) => {
-  const { post } = await serve(t, ['x'])
-  const response = await post({ prompt: 'P', attributes: { humor: 1 } })
-  t.equal(response.statusCode, 400)
-  t.equal(response.json().error.param, 'attributes')
+t.test('attributes steer a raw prompt; what needs a conversation is refused', async (t) => {
+  const { post, model } = await serve(t, ['x'])
+  const attributes = { humor: 1 }
+  const response = await post({ prompt: ['P', 'Q'], attributes, steering: { guidance: 2 } })
+  t.equal(response.statusCode, 200)
+  t.match(response.json().steering, { requested: { helpfulness: 4, humor: 1 }, achieved: null, rows: 2 }) // prettier-ignore
+  t.match(model.requests, [
+    { prompt: { text: 'P', attributes }, guidance: { scale: 2 } },
+    { prompt: { text: 'Q', attributes } },
+  ])
+  t.equal((await post({ prompt: 'P' })).json().steering, undefined)
+  for (const steering of [{ verify: true }, { guidance: 2 }, { avoid: { humor: 4 } }]) {
+    const refused = await post({ prompt: 'P', steering })
+    t.equal(refused.statusCode, 400)
+    t.match(refused.json().error.param, /^steering\./)
+  }
 })

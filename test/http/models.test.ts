@@ -35,6 +35,10 @@ t.test('GET /v1/attributes describes a model, the first that writes unless named
   const list = AttributeList.parse((await app.inject('/v1/attributes')).json())
   t.equal(list.model, 'village')
   t.same(list.data.map((spec) => spec.name), ['helpfulness', 'humor', 'creativity', 'verbosity', 'toxicity']) // prettier-ignore
+  t.same(
+    list.presets.map(({ name }) => name),
+    ['default', 'best'],
+  )
   t.same((await app.inject('/v1/attributes?model=plain')).json().data, [])
   t.match((await app.inject('/v1/attributes?modle=plain')).json(), { error: { param: 'modle' } })
 })

@@ -55,6 +55,9 @@ export function fakeParts(reply: string): { parts: RuntimeParts; engine: FakeEng
       template: {
         promptTokens: (messages, values) => byteTokenizer.encode(promptText(messages, values)),
         promptText,
+        labelTokens: (values) => [
+          ...Buffer.from(`${formatLabel(villageInfo.attributes, values)}\n`),
+        ],
         scoringTokens: (messages) => byteTokenizer.encode(lines(messages)),
         stopTokens: [256],
         stopStrings: ['\nuser:'],

@@ -67,6 +67,7 @@ export function letterModel({
     tokenizer: letterTokenizer,
     template: {
       promptTokens,
+      labelTokens: () => [],
       promptText: () => '',
       scoringTokens: () => [],
       stopTokens: [END],

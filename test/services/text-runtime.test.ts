@@ -18,14 +18,52 @@ async function run(request: Partial<TextRequest>, reply = 'Hello') {
   return { events, text, sent: sent!, prompt: Buffer.from(sent!.tokens).toString() }
 }
 
-t.test(
-  'attributes not given take their defaults; fractions are rounded in the label',
-  async (t) => {
-    const { prompt, text } = await run({ prompt: { messages, attributes: { humor: 2.6 } } })
-    t.equal(prompt, 'user: Hi\nhelpfulness:4,humor:3,creativity:0,verbosity:2,toxicity:0\n')
-    t.equal(text, 'Hello')
-  },
-)
+const textOf = (tokens: readonly number[]) => Buffer.from(tokens).toString()
+
+t.test('attributes not given take their defaults', async (t) => {
+  const { prompt, text, sent } = await run({ prompt: { messages, attributes: { humor: 3 } } })
+  t.equal(prompt, 'user: Hi\nhelpfulness:4,humor:3,creativity:0,verbosity:2,toxicity:0\n')
+  t.equal(text, 'Hello')
+  t.equal(sent.branches, undefined)
+})
+
+t.test('between two levels both label lines count, by their distance', async (t) => {
+  const { prompt, sent } = await run({ prompt: { messages, attributes: { humor: 2.75 } } })
+  t.equal(prompt, 'user: Hi\nhelpfulness:4,humor:3,creativity:0,verbosity:2,toxicity:0\n')
+  t.match(sent, { share: 0.75, weights: [1], branches: [{ term: 0, share: 0.25 }] })
+  t.match(textOf(sent.branches![0]!.tokens), 'humor:2,')
+})
+
+t.test('guidance sets the unlabelled or the avoided line against the requested one', async (t) => {
+  const prompt = { messages, attributes: { humor: 3 } }
+  const { sent } = await run({ prompt, guidance: { scale: 3 } })
+  t.match(sent, { share: 1, weights: [3, -2], branches: [{ term: 1, share: 1 }] })
+  t.equal(textOf(sent.branches![0]!.tokens), 'user: Hi\n\n')
+  const avoiding = await run({ prompt, guidance: { scale: 2, avoid: { toxicity: 4 } } })
+  t.match(avoiding.sent, { weights: [2, -1] })
+  t.match(textOf(avoiding.sent.branches![0]!.tokens), 'humor:3,creativity:0,verbosity:2,toxicity:4')
+  await t.rejects(run({ prompt, guidance: { scale: 2, avoid: { humor: 3 } } }), {
+    code: 'BAD_REQUEST',
+    param: 'steering.avoid',
+  })
+  await t.rejects(run({ prompt: { text: 'Hi' }, guidance: { scale: 2 } }), {
+    code: 'BAD_REQUEST',
+    param: 'steering.guidance',
+  })
+})
+
+t.test('a text with attributes gets the label line behind it', async (t) => {
+  const { prompt, sent } = await run({ prompt: { text: 'Hi|', attributes: { humor: 1 } } })
+  t.equal(prompt, 'Hi|helpfulness:4,humor:1,creativity:0,verbosity:2,toxicity:0\n')
+  t.same(sent.stopTokens, [256])
+  const { prompt: plain } = await run({ prompt: { text: 'Hi|' } })
+  t.equal(plain, 'Hi|')
+})
+
+t.test('the longest of the rows must fit', async (t) => {
+  const prompt = { messages: [{ role: 'user' as const, content: 'x'.repeat(150) }], attributes: {} }
+  await t.rejects(run({ prompt }), { code: 'CONTEXT_TOO_LONG' })
+})
 
 t.test('with onlyGiven the label holds what was given', async (t) => {
   const { prompt } = await run({ prompt: { messages, attributes: { humor: 1 }, onlyGiven: true } })

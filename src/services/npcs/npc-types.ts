@@ -7,11 +7,12 @@ import type {
   NpcSave,
   NpcState,
 } from '../../../schemas/npcs.ts'
+import type { GenerationRequest } from '../generation-types.ts'
 import type { TextUsage } from '../runtime-types.ts'
 import type { CharacterEvent } from './character-state.ts'
 import type { NpcRecord } from './npc-store.ts'
 
-export interface SayRequest {
+export interface SayRequest extends Pick<GenerationRequest, 'verify' | 'guidance' | 'avoid'> {
   message: string
   seed?: number
   temperature?: number

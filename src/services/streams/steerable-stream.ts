@@ -247,7 +247,8 @@ export class SteerableStream {
       this.#isStarted = true
       const { promptTokens, cachedTokens } = event
       this.#usage = { promptTokens, completionTokens: 0, cachedTokens }
-      this.#emit({ type: 'started', requested: this.#requested })
+      const { warnings } = event
+      this.#emit({ type: 'started', requested: this.#requested, ...(warnings && { warnings }) })
       for (const early of this.#early.splice(0)) this.#emit(early)
       if (this.#isPaused) this.#close()
     }
@@ -335,6 +336,7 @@ export class SteerableStream {
         usage: { ...this.#usage, completionTokens },
         requested: this.#requested,
         achieved: steering?.achieved ?? null,
+        ...(steering && { steering }),
       })
     }
   }
@@ -368,6 +370,8 @@ function isSame(one: GenerationRequest, other: GenerationRequest): boolean {
   return JSON.stringify(written(one)) === JSON.stringify(written(other))
 }
 
-function written({ prompts, options, measure }: GenerationRequest): unknown {
-  return { prompts, options: Object.entries(options).toSorted(), measure }
+function written(request: GenerationRequest): unknown {
+  const { prompts, options, measure, verify, guidance, avoid, preset } = request
+  const sorted = Object.entries(options).toSorted()
+  return { prompts, options: sorted, measure, verify, guidance, avoid, preset }
 }
