@@ -12,6 +12,12 @@ import { labelMeans, ratedRows, splitByPrompt } from './training-rows.ts'
 import type { OpenedModel } from './workplace.ts'
 
 export const attributeFlags = {
+  method: {
+    type: 'string',
+    default: 'gradient',
+    choices: ['gradient', 'ridge'],
+    help: 'apm: train the weights, or fit the head alone to the states of the base (fast)',
+  },
   loss: {
     type: 'string',
     default: 'regression',
@@ -34,6 +40,9 @@ export const attributeFlags = {
 } as const
 
 export interface AttributeTraining {
+  readonly method: string
+  readonly lora: number
+  readonly 'init-adapter'?: string
   readonly loss: string
   readonly preferred?: string
   readonly 'attribute-weights'?: string
@@ -50,6 +59,12 @@ export function checkAttributeFlags(kind: string, values: AttributeTraining): vo
     fail('BAD_ARGUMENT', `--loss, --preferred and weights of labels are for apm, not ${kind}`)
   if (values.loss !== 'regression' && isWeighed)
     fail('BAD_ARGUMENT', `--loss ${values.loss}: the weights of labels are for regression`)
+  const isRidge = values.method === 'ridge'
+  const isAdapted = values.lora > 0 || values['init-adapter'] !== undefined
+  if (isRidge && (kind !== 'apm' || values.loss !== 'regression' || isAdapted))
+    fail('BAD_ARGUMENT', '--method ridge: is for apm with --loss regression, without adapters')
+  if (isRidge && values['attribute-weights'] !== undefined)
+    fail('BAD_ARGUMENT', '--attribute-weights: ridge fits each attribute by itself')
   if (values.loss === 'regression' && values.preferred !== undefined)
     fail('BAD_ARGUMENT', '--preferred: is for the bt losses')
 }

@@ -21,6 +21,7 @@ import { join } from 'node:path'
 import type { TokenParts } from '../training/grow-vocabulary.ts'
 import { attributeFlags, attributeRows, checkAttributeFlags } from './attribute-training.ts'
 import { addLabelTokens } from './label-tokens.ts'
+import { trainRidge, type RidgeTraining } from './ridge-training.ts'
 import { runTraining, trainingWorkDir } from './run-training.ts'
 import { hyperParameters, trainingFlags } from './training-flags.ts'
 import {
@@ -186,7 +187,18 @@ interface Outcome {
   readonly prepared: Prepared
   readonly hyper: HyperParameters
   readonly trained: TrainedModel
+  /** With --method ridge. */
+  readonly ridge?: RidgeTraining['chosen']
 }
+
+const fitHead = (values: Values, { text }: Base, { rows }: Prepared): Promise<RidgeTraining> =>
+  trainRidge({
+    name: values.name,
+    dir: text.dir,
+    rows,
+    seed: values.seed,
+    threads: values.threads || undefined,
+  })
 
 /** The attribute model whose values the data set holds, as its maker noted it. */
 function labelledBy({ manifest: { source } }: Dataset): string | undefined {
@@ -195,7 +207,8 @@ function labelledBy({ manifest: { source } }: Dataset): string | undefined {
   return typeof name === 'string' ? name : undefined
 }
 
-function manifestOf({ kind, values, base, dataset, prepared, hyper, trained }: Outcome) {
+function manifestOf(outcome: Outcome) {
+  const { kind, values, base, dataset, prepared, hyper, trained, ridge } = outcome
   const { manifest } = base.text
   const attributes =
     kind === 'pretrain'
@@ -212,7 +225,8 @@ function manifestOf({ kind, values, base, dataset, prepared, hyper, trained }: O
       sha256: dataset.manifest.sha256,
       rows: dataset.manifest.rows,
     },
-    hyperParameters: hyper,
+    hyperParameters: ridge ? { seed: values.seed, attributes: ridge } : hyper,
+    method: kind === 'apm' ? values.method : undefined,
     loss: kind === 'apm' ? values.loss : undefined,
     labelDropout: kind === 'sft' ? values['label-dropout'] : undefined,
     labelTokens: kind === 'sft' ? values['label-tokens'] : undefined,
@@ -305,32 +319,36 @@ export async function run(argv: string[]): Promise<number> {
     const hyper = hyperParameters(values, uniformPositions(base.config))
     const init = values['init-adapter'] ? await readAdapter(values['init-adapter']) : undefined
     const rank = init?.rank ?? values.lora
-    const trained = await runTraining({
-      name: values.name,
-      home: places.home,
-      values,
-      hyper,
-      base,
-      rows: prepared.rows,
-      lora: rank > 0 ? { rank, alpha: init?.alpha ?? values.alpha, init } : undefined,
-      identity: {
-        data: dataset.manifest.sha256,
-        base: values.base ?? '',
-        config: sha256Json(base.rawConfig),
-        kind,
-        attributes: values.attributes ?? '',
-        template: values.template ?? '',
-        labelDropout: values['label-dropout'],
-        validation: values.validation,
-        labelTokens: values['label-tokens'],
-        loss: values.loss,
-        preferred: values.preferred ?? '',
-        attributeWeights: values['attribute-weights'] ?? '',
-        raterWeights: values['rater-weights'],
-        initAdapter: values['init-adapter'] ?? '',
-      },
-    })
-    await writeOutcome({ kind, values, base, dataset, prepared, hyper, trained }, path)
+    const ridge = values.method === 'ridge' ? await fitHead(values, base, prepared) : undefined
+    const trained =
+      ridge?.trained ??
+      (await runTraining({
+        name: values.name,
+        home: places.home,
+        values,
+        hyper,
+        base,
+        rows: prepared.rows,
+        lora: rank > 0 ? { rank, alpha: init?.alpha ?? values.alpha, init } : undefined,
+        identity: {
+          data: dataset.manifest.sha256,
+          base: values.base ?? '',
+          config: sha256Json(base.rawConfig),
+          kind,
+          attributes: values.attributes ?? '',
+          template: values.template ?? '',
+          labelDropout: values['label-dropout'],
+          validation: values.validation,
+          labelTokens: values['label-tokens'],
+          loss: values.loss,
+          preferred: values.preferred ?? '',
+          attributeWeights: values['attribute-weights'] ?? '',
+          raterWeights: values['rater-weights'],
+          initAdapter: values['init-adapter'] ?? '',
+        },
+      }))
+    const outcome = { kind, values, base, dataset, prepared, hyper, trained, ridge: ridge?.chosen }
+    await writeOutcome(outcome, path)
     await clearTraining(trainingWorkDir(places.home, values.name))
     await rm(textDir, { recursive: true, force: true })
     const { steps, loss, evaluations } = trained.result

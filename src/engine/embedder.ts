@@ -1,6 +1,6 @@
 /**
- * Token rows into vectors: the last layer's normed states, pooled and of length 1. Rows of similar length share a run; a
- * row's vector does not depend on its neighbours or the padding.
+ * Token rows into vectors: the last layer's normed states, pooled, and of length 1 unless asked otherwise. Rows of similar
+ * length share a run; a row's vector does not depend on its neighbours or the padding.
  */
 import { uniformPositions } from '../arch/index.ts'
 import { fail } from '../errors.ts'
@@ -18,6 +18,8 @@ export interface EmbedderOptions {
 export interface PoolingOptions {
   /** The mean of all tokens' states, or the last one's. */
   pooling: 'mean' | 'last'
+  /** Whether vectors get length 1 (unless false); the head of an attribute model reads states as they are. */
+  unit?: boolean
   /** Ends the work after the batch under way. */
   signal?: AbortSignal
 }
@@ -65,7 +67,7 @@ async function load({ modelDir, threads }: EmbedderOptions) {
 async function embedAll(
   { session, size }: Loaded,
   rows: readonly (readonly number[])[],
-  { pooling, signal }: PoolingOptions,
+  { pooling, unit = true, signal }: PoolingOptions,
 ): Promise<Float32Array[]> {
   const vectors: Float32Array[] = Array.from({ length: rows.length })
   for (const batch of planBatches(rows.map((row) => row.length))) {
@@ -74,7 +76,8 @@ async function embedAll(
     const { hidden, width } = await runBatch(session, batchRows, size)
     batch.forEach((index, r) => {
       const states = hidden.subarray(r * width * size, (r * width + batchRows[r]!.length) * size)
-      vectors[index] = normalised(pooling === 'last' ? states.slice(-size) : meanOf(states, size))
+      const pooled = pooling === 'last' ? states.slice(-size) : meanOf(states, size)
+      vectors[index] = unit ? normalised(pooled) : pooled
     })
   }
   return vectors
